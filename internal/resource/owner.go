@@ -1,0 +1,62 @@
+package resource
+
+import (
+	"maps"
+	"slices"
+)
+
+// The tags that say whose a thing is. There is no state file: these three are
+// the whole of ownership.
+const (
+	TagProject     = "ccsctl:project"
+	TagEnvironment = "ccsctl:environment"
+	TagManagedBy   = "ccsctl:managed-by"
+	managedBy      = "ccsctl"
+)
+
+// Owner is one project's environment, and the tags that all it owns carries.
+type Owner struct {
+	Project     string
+	Environment string
+	// Extra are the tags of the configuration. They are kept up to date but
+	// have no part in ownership.
+	Extra map[string]string
+}
+
+// Tags are all tags that a thing of this owner must carry.
+func (o Owner) Tags() map[string]string {
+	tags := maps.Clone(o.Extra)
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	maps.Copy(tags, o.Marks())
+	return tags
+}
+
+// Marks are the three tags of ownership.
+func (o Owner) Marks() map[string]string {
+	return map[string]string{TagProject: o.Project, TagEnvironment: o.Environment, TagManagedBy: managedBy}
+}
+
+// Owns reports whether a thing with these tags is this owner's.
+func (o Owner) Owns(tags map[string]string) bool {
+	for k, v := range o.Marks() {
+		if tags[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// DiffTags lists the wanted tags that are missing or different as attributes
+// "tags.<key>", in key order. Tags that others put on the thing are left alone.
+func (o Owner) DiffTags(live map[string]string) []Attribute {
+	want := o.Tags()
+	var diff []Attribute
+	for _, k := range slices.Sorted(maps.Keys(want)) {
+		if old, ok := live[k]; !ok || old != want[k] {
+			diff = append(diff, Attribute{Name: "tags." + k, Old: old, New: want[k]})
+		}
+	}
+	return diff
+}

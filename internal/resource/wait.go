@@ -1,0 +1,63 @@
+package resource
+
+import (
+	"context"
+	"time"
+)
+
+type noteKey struct{}
+
+// WithNotes returns a context whose Note calls reach f. f is called from the
+// goroutine that waits and must be quick.
+func WithNotes(ctx context.Context, f func(note string)) context.Context {
+	return context.WithValue(ctx, noteKey{}, f)
+}
+
+// Note says what the work under ctx is doing or waiting for, in words that fit
+// behind a resource's name: "waiting until the stream is ACTIVE". Without
+// WithNotes it does nothing.
+func Note(ctx context.Context, note string) {
+	if f, ok := ctx.Value(noteKey{}).(func(string)); ok {
+		f(note)
+	}
+}
+
+// The pace of Poll: dense at first, because most waits are short, then slow
+// enough to stay clear of the 5 to 20 calls a second that AWS allows an
+// account on its describe calls (trap 38).
+const (
+	pollFirst = 20 * time.Millisecond
+	pollMost  = 5 * time.Second
+)
+
+// Poll calls ready until it reports true or fails, noting what it waits for
+// when the first answer is not yet. Between calls it sleeps, from 20 ms growing
+// by half to 5 s. It ends with the context's cause when ctx ends.
+func Poll(ctx context.Context, note string, ready func(ctx context.Context) (bool, error)) error {
+	pause := pollFirst
+	for first := true; ; first = false {
+		ok, err := ready(ctx)
+		if ok || err != nil {
+			return err
+		}
+		if first {
+			Note(ctx, note)
+		}
+		if err := Sleep(ctx, pause); err != nil {
+			return err
+		}
+		pause = min(pause+pause/2, pollMost)
+	}
+}
+
+// Sleep waits for d or until ctx ends, which it returns the cause of.
+func Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
