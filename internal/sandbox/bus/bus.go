@@ -1,0 +1,156 @@
+// Package bus is the world that the sandbox's services share: the account and
+// region they pretend to be in, how long things take, and what each needs to
+// know of the others, by ARN. Services never import one another.
+//
+// Each service sets its own field when it is made; all are set before the first
+// request is served.
+package bus
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Bus is one account in one region.
+type Bus struct {
+	Account string // 12 digits
+	Region  string
+	Timing  Timing
+	Limits  bool // refuse calls beyond AWS's documented rates
+
+	Roles     Roles
+	Keys      Keys
+	Queues    Queues
+	Streams   Streams
+	Topics    Topics
+	Buckets   Buckets
+	Tables    Tables
+	Logs      Logs
+	Functions Functions
+
+	tagged []func() []Tagged
+}
+
+// Partition of the region's ARNs. The sandbox knows the commercial one only.
+const Partition = "aws"
+
+// ARN is the ARN of a thing of this account and region.
+func (b *Bus) ARN(service, resource string) string {
+	return fmt.Sprintf("arn:%s:%s:%s:%s:%s", Partition, service, b.Region, b.Account, resource)
+}
+
+// Name is what follows prefix in the resource part of an ARN of the given
+// service in this account: Name(arn, "kinesis", "stream/"). ok is false for
+// every other ARN.
+func (b *Bus) Name(arn, service, prefix string) (name string, ok bool) {
+	return strings.CutPrefix(arn, b.ARN(service, prefix))
+}
+
+// Roles are the roles of IAM, as the services that use them see them.
+type Roles interface {
+	// Assume says whether service (lambda.amazonaws.com) may act as the role
+	// for the thing source. The error is one of NotSpread or Refused, or nil.
+	Assume(role, service, source string) error
+	// Allowed says whether the role's policies let it do action
+	// (kinesis:GetRecords) on resource, an ARN.
+	Allowed(role, action, resource string) bool
+}
+
+// Refusal of a role.
+type RoleError string
+
+func (e RoleError) Error() string { return string(e) }
+
+// Why a role can't be used.
+const (
+	NotSpread RoleError = "the role is not known here yet" // made less than Timing.RoleSpread ago
+	Refused   RoleError = "the role can not be assumed"    // absent, or its trust policy says no
+)
+
+// Key is a KMS key as those who encrypt with it see it.
+type Key struct {
+	ID    string
+	ARN   string
+	State string // Enabled, Disabled, PendingDeletion
+}
+
+// Keys are the keys of KMS.
+type Keys interface {
+	// Key finds a key by id, ARN, alias name ("alias/x") or alias ARN.
+	Key(ref string) (Key, bool)
+	// ServiceMay says whether the key's policy lets an AWS service
+	// (cloudwatch.amazonaws.com) do action (kms:Decrypt).
+	ServiceMay(ref, service, action string) bool
+}
+
+// Queue is an SQS queue as others see it.
+type Queue struct {
+	ARN        string
+	FIFO       bool
+	Visibility int // seconds
+}
+
+// Queues are the queues of SQS.
+type Queues interface {
+	Queue(arn string) (Queue, bool)
+}
+
+// Stream is a Kinesis stream as others see it.
+type Stream struct {
+	ARN    string
+	Active bool // ACTIVE or UPDATING: its data can be read
+	KeyRef string
+}
+
+// Streams are the streams of Kinesis.
+type Streams interface {
+	Stream(arn string) (Stream, bool)
+}
+
+// Topics are the topics of SNS.
+type Topics interface {
+	Topic(arn string) bool
+}
+
+// Buckets are the buckets of S3.
+type Buckets interface {
+	Bucket(name string) bool
+}
+
+// Tables are the tables of Glue's catalog.
+type Tables interface {
+	Table(database, name string) bool
+}
+
+// Logs are the groups of CloudWatch Logs.
+type Logs interface {
+	Group(name string) bool
+	Stream(group, name string) bool
+}
+
+// Functions are the functions of Lambda.
+type Functions interface {
+	Function(arn string) bool
+}
+
+// Tagged is one thing with its tags.
+type Tagged struct {
+	ARN  string
+	Tags map[string]string
+}
+
+// ListTagged adds a source of tagged things, which the tagging API lists. It is
+// called while the services are made, never later.
+func (b *Bus) ListTagged(list func() []Tagged) { b.tagged = append(b.tagged, list) }
+
+// Tagged lists everything that has tags, by ARN.
+func (b *Bus) Tagged() []Tagged {
+	var all []Tagged
+	for _, list := range b.tagged {
+		all = append(all, list()...)
+	}
+	slices.SortFunc(all, func(a, b Tagged) int { return cmp.Compare(a.ARN, b.ARN) })
+	return all
+}

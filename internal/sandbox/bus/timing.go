@@ -1,0 +1,85 @@
+package bus
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Timing is how long things take in a sandbox. Everything asynchronous reads
+// its duration here, so that the same code is instant in a test and as slow as
+// AWS in a rehearsal.
+type Timing struct {
+	Name string
+
+	StreamCreate  time.Duration // CREATING
+	StreamUpdate  time.Duration // UPDATING: encryption, retention, metrics
+	StreamReshard time.Duration // UPDATING, for one UpdateShardCount
+	StreamDelete  time.Duration // DELETING
+
+	QueueSettle time.Duration // until a queue can be used, and until attributes are spread
+	QueueDelete time.Duration // until a deleted queue is gone
+	QueueName   time.Duration // until a deleted queue's name is free (trap 9)
+
+	RoleSpread time.Duration // until a new or changed role is known everywhere (trap 1)
+
+	DeliveryCreate time.Duration
+	DeliveryDelete time.Duration
+
+	FunctionCreate time.Duration // Pending
+	FunctionUpdate time.Duration // LastUpdateStatus InProgress
+
+	MappingChange time.Duration // Creating, Updating
+	MappingDelete time.Duration // Deleting
+
+	MachineDelete time.Duration // DELETING
+
+	TagSpread time.Duration // until the tagging API sees a change, deletions included
+
+	AlarmPeriod time.Duration // between evaluations of an alarm
+	MetricLag   time.Duration // until a minute's data can be read
+}
+
+// The three timings.
+var timings = []Timing{
+	{
+		Name:        "instant",
+		AlarmPeriod: time.Minute,
+	},
+	{
+		Name:         "fast",
+		StreamCreate: 300 * time.Millisecond, StreamUpdate: 200 * time.Millisecond, StreamReshard: 500 * time.Millisecond, StreamDelete: 300 * time.Millisecond,
+		QueueDelete: 100 * time.Millisecond, QueueName: 500 * time.Millisecond,
+		RoleSpread:     200 * time.Millisecond,
+		DeliveryCreate: 300 * time.Millisecond, DeliveryDelete: 300 * time.Millisecond,
+		FunctionCreate: 150 * time.Millisecond, FunctionUpdate: 100 * time.Millisecond,
+		MappingChange: 200 * time.Millisecond, MappingDelete: 200 * time.Millisecond,
+		MachineDelete: 100 * time.Millisecond,
+		TagSpread:     100 * time.Millisecond,
+		AlarmPeriod:   time.Minute,
+	},
+	{
+		Name:         "aws",
+		StreamCreate: 20 * time.Second, StreamUpdate: 15 * time.Second, StreamReshard: 90 * time.Second, StreamDelete: 30 * time.Second,
+		QueueSettle: time.Second, QueueDelete: 30 * time.Second, QueueName: time.Minute,
+		RoleSpread:     10 * time.Second,
+		DeliveryCreate: 45 * time.Second, DeliveryDelete: 2 * time.Minute,
+		FunctionCreate: 4 * time.Second, FunctionUpdate: 3 * time.Second,
+		MappingChange: 20 * time.Second, MappingDelete: 30 * time.Second,
+		MachineDelete: 15 * time.Second,
+		TagSpread:     20 * time.Second,
+		AlarmPeriod:   time.Minute, MetricLag: 2 * time.Minute,
+	},
+}
+
+// TimingNamed finds a timing: instant, fast or aws.
+func TimingNamed(name string) (Timing, error) {
+	var names []string
+	for _, t := range timings {
+		if t.Name == name {
+			return t, nil
+		}
+		names = append(names, t.Name)
+	}
+	return Timing{}, fmt.Errorf("no timing %q: want one of %s", name, strings.Join(names, ", "))
+}

@@ -1,0 +1,59 @@
+// Package sandbox is a local AWS for exactly what the pipeline uses: an HTTP
+// handler that speaks AWS's protocols, refuses what AWS refuses, and takes its
+// time where AWS does. It holds its state in memory and pretends to be one
+// account in one region.
+//
+// What it does not know it refuses by name with status 501.
+package sandbox
+
+import (
+	"net/http"
+
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
+)
+
+// The account that every sandbox pretends to be. No AWS account has this
+// number, so that a sandbox and an account can't be mistaken for one another.
+const (
+	Account = "000000000000"
+	Region  = "eu-west-1" // unless Options says otherwise
+)
+
+// Options shape a sandbox. The zero value is instant and faultless.
+type Options struct {
+	Region string
+	Timing string // instant, fast or aws; "" is instant
+	Limits bool   // refuse calls beyond AWS's documented rates, as aws timing does
+}
+
+// Sandbox is one local AWS.
+type Sandbox struct {
+	http.Handler
+	Calls  *Calls
+	Faults *Faults
+	bus    *bus.Bus
+}
+
+// Region is the region it pretends to be in.
+func (s *Sandbox) Region() string { return s.bus.Region }
+
+// New makes an empty account. It fails only for an unknown timing.
+func New(o Options) (*Sandbox, error) {
+	if o.Timing == "" {
+		o.Timing = "instant"
+	}
+	if o.Region == "" {
+		o.Region = Region
+	}
+	timing, err := bus.TimingNamed(o.Timing)
+	if err != nil {
+		return nil, err
+	}
+	b := &bus.Bus{Account: Account, Region: o.Region, Timing: timing, Limits: o.Limits || timing.Name == "aws"}
+	s := &Sandbox{Calls: newCalls(), Faults: newFaults(), bus: b}
+	services, rest := services(b)
+	aws := wire.NewServer(services, s.hook, rest)
+	s.Handler = s.control(aws)
+	return s, nil
+}
