@@ -88,7 +88,8 @@ func Decode(data []byte) (Event, error) {
 		return Event{}, &Invalid{Reasons: reasons}
 	}
 	if ok { // the decoder went on and left the field empty
-		e.Dropped = append(e.Dropped, mistyped.Field)
+		path := mistyped.Field // which goes through the embedded struct
+		e.Dropped = append(e.Dropped, path[strings.LastIndexByte(path, '.')+1:])
 	}
 	e.dropImplausible()
 	return e, nil

@@ -44,21 +44,34 @@ type Package struct {
 // neither a file, nor an embedded zip, nor the means to build, it is a
 // fault.Failed whose hint tells how to make one.
 func Find(ctx context.Context, o Options) (Package, error) {
-	if _, ok := goarch[o.Arch]; !ok {
-		return Package{}, fault.Usagef("architecture %q is neither %s nor %s", o.Arch, ARM64, X86)
+	if err := checkArch(o.Arch); err != nil {
+		return Package{}, err
 	}
 	if o.File != "" {
 		zip, err := readFile(o.File, o.Arch)
-		return newPackage(zip, o.Arch, o.File), fault.As(fault.Usage, err, "")
+		if err != nil {
+			return Package{}, fault.As(fault.Usage, err, "")
+		}
+		return newPackage(zip, o.Arch, o.File), nil
 	}
 	if zip := embedded(o.Arch); zip != nil {
 		return newPackage(zip, o.Arch, "this release of ccsctl"), nil
 	}
 	zip, err := fromSource(ctx, o)
+	if ctx.Err() != nil {
+		return Package{}, ctx.Err()
+	}
 	if err != nil {
 		return Package{}, fault.As(fault.Failed, fmt.Errorf("functions for %s: %w", o.Arch, err), makeOne(o.Arch))
 	}
 	return newPackage(zip, o.Arch, "a build from source"), nil
+}
+
+func checkArch(arch string) error {
+	if arch != ARM64 && arch != X86 {
+		return fault.Usagef("architecture %q is neither %s nor %s", arch, ARM64, X86)
+	}
+	return nil
 }
 
 func newPackage(zip []byte, arch, origin string) Package {

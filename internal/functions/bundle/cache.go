@@ -1,6 +1,8 @@
 package bundle
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -26,18 +28,29 @@ func fromSource(ctx context.Context, o Options) ([]byte, error) {
 	}
 	name := filepath.Join(dir, "functions-"+o.Arch+"-"+key+".zip")
 	if dir != "" {
-		if zip, err := os.ReadFile(name); err == nil {
-			return zip, nil
+		if content, ok := kept(name); ok {
+			return content, nil
 		}
 	}
 	if o.Progress != nil {
 		o.Progress("building the functions for " + o.Arch + " (once, then kept)")
 	}
-	zip, err := build(ctx, root, o.Arch)
+	content, err := build(ctx, root, o.Arch)
 	if err == nil && dir != "" {
-		_ = keep(name, zip) // the zip is good all the same
+		_ = keep(name, content) // the zip is good all the same
 	}
-	return zip, err
+	return content, err
+}
+
+// kept is an earlier build, if there is one and it did not lose its end in a
+// crash of the machine: a zip's directory is its last part.
+func kept(name string) ([]byte, bool) {
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return nil, false
+	}
+	_, err = zip.NewReader(bytes.NewReader(content), int64(len(content)))
+	return content, err == nil
 }
 
 // keep writes a file that other processes see whole or not at all.

@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,11 +16,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
-	module = "github.com/ccs-platform/ccsctl"
-	main   = module + "/internal/functions/bootstrap"
+	module  = "github.com/ccs-platform/ccsctl"
+	program = module + "/internal/functions/bootstrap"
+	packer  = module + "/internal/functions/bundle"
 )
 
 // goarch are the architectures in Go's words.
@@ -33,6 +34,9 @@ var buildArgs = []string{"build", "-trimpath", "-buildvcs=false", "-tags=lambda.
 // Build compiles the functions for one architecture and packs them. It needs
 // the Go tool and this module's source where this program was compiled from.
 func Build(ctx context.Context, arch string) ([]byte, error) {
+	if err := checkArch(arch); err != nil {
+		return nil, err
+	}
 	root, err := sourceRoot()
 	if err != nil {
 		return nil, err
@@ -50,20 +54,19 @@ func build(ctx context.Context, root, arch string) ([]byte, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, entry)
+	out := filepath.Join(dir, entry)
 
-	cmd := exec.CommandContext(ctx, tool, append(slices.Clone(buildArgs), "-o", program, main)...)
+	cmd := exec.CommandContext(ctx, tool, append(slices.Clone(buildArgs), "-o", out, program)...)
 	cmd.Dir = root
 	// Whatever of a person's settings would change the program is overruled.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch[arch],
 		"GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=-mod=readonly", "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, fmt.Errorf("go build: %w: %s", err, lastLine(out))
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it cleans up
+	cmd.WaitDelay = 5 * time.Second
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("go build: %w: %s", err, complaint(said))
 	}
-	content, err := os.ReadFile(program)
+	content, err := os.ReadFile(out)
 	if err != nil {
 		return nil, err
 	}
@@ -97,12 +100,12 @@ func sourceRoot() (string, error) {
 	return "", fmt.Errorf("%s is not the source of ccsctl", root)
 }
 
-// digest stands for everything that decides the program: the Go version, the
+// digest stands for everything that decides the zip: the Go version, the
 // architecture, the versions of the modules, and the files of our own packages
-// that it links, found by following their imports.
+// that the program links and that build and pack it, found by their imports.
 func digest(root, arch string) (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, runtime.Version(), arch, buildArgs)
+	fmt.Fprintln(h, runtime.Version(), arch)
 	add := func(name string, content []byte) { fmt.Fprintf(h, "%s %d\n%s", name, len(content), content) }
 	for _, name := range []string{"go.mod", "go.sum"} {
 		content, err := os.ReadFile(filepath.Join(root, name))
@@ -111,7 +114,7 @@ func digest(root, arch string) (string, error) {
 		}
 		add(name, content)
 	}
-	todo := []string{main}
+	todo := []string{program, packer}
 	for i := 0; i < len(todo); i++ {
 		dir := filepath.Join(root, filepath.FromSlash(strings.TrimPrefix(todo[i], module)))
 		files, err := filepath.Glob(filepath.Join(dir, "*.go")) // sorted
@@ -142,7 +145,12 @@ func digest(root, arch string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 
-func lastLine(out []byte) []byte {
-	out = bytes.TrimSpace(out)
-	return out[bytes.LastIndexByte(out, '\n')+1:]
+// complaint is the first line of the Go tool's output that says what is wrong.
+func complaint(said []byte) string {
+	for line := range strings.Lines(string(said)) {
+		if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "go: downloading") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return "it said nothing"
 }

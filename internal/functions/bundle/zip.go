@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path"
 	"time"
 )
@@ -85,7 +84,7 @@ func check(content []byte, arch string) error {
 	case !found.Mode().IsRegular():
 		return errors.New("'bootstrap' is not a regular file")
 	case found.Mode().Perm()&0o111 == 0:
-		return fmt.Errorf("'bootstrap' is not marked executable (mode %v; zips made on Windows lose it)", found.Mode().Perm()&fs.ModePerm)
+		return fmt.Errorf("'bootstrap' is not marked executable (mode %v; zips made on Windows lose it)", found.Mode().Perm())
 	}
 	return checkProgram(found, arch)
 }
