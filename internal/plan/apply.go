@@ -54,6 +54,7 @@ type Outcome string
 const (
 	Unchanged Outcome = "unchanged" // there was nothing to do
 	Done      Outcome = "done"
+	Left      Outcome = "kept" // a removal found a reason to leave it alone
 	Errored   Outcome = "failed"
 	Skipped   Outcome = "skipped" // something it needs failed, or the run was stopped before its turn
 	Stopped   Outcome = "stopped" // the run was stopped half way through it
@@ -68,7 +69,8 @@ type Result struct {
 	ID      resource.ID
 	Action  resource.Action
 	Outcome Outcome
-	Calls   int // mutating calls that were made, retries not counted
+	Calls   int    // mutating calls that were made, retries not counted
+	Reason  string // with Left
 	Elapsed time.Duration
 	Err     error
 }
@@ -159,6 +161,10 @@ func (r *run) change(stop context.Context, id resource.ID, c resource.Change) er
 			res.Calls++
 		}
 		if err := w.step(s); err != nil {
+			if kept, ok := errors.AsType[*resource.Kept](err); ok {
+				res.Outcome, res.Reason = Left, kept.Reason
+				break
+			}
 			res.Outcome, res.Err = Errored, err
 			if stop.Err() != nil && r.ctx.Err() == nil {
 				res.Outcome = Stopped
@@ -170,6 +176,6 @@ func (r *run) change(stop context.Context, id resource.ID, c resource.Change) er
 		}
 	}
 	res.Elapsed = time.Since(start)
-	r.observe(Event{ID: id, Action: c.Action, Kind: Ended, Outcome: res.Outcome, Elapsed: res.Elapsed, Err: res.Err})
+	r.observe(Event{ID: id, Action: c.Action, Kind: Ended, Text: res.Reason, Outcome: res.Outcome, Elapsed: res.Elapsed, Err: res.Err})
 	return res.Err
 }

@@ -120,3 +120,9 @@ func (c Change) MarshalJSON() ([]byte, error) {
 		Calls []string `json:"calls,omitempty"`
 	}{plain(c), c.Calls()})
 }
+
+// Kept is the error of a removal's step that found, at the last moment, a
+// reason to leave the thing alone. It is no failure.
+type Kept struct{ Reason string }
+
+func (k *Kept) Error() string { return "kept: " + k.Reason }

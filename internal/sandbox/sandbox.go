@@ -57,3 +57,6 @@ func New(o Options) (*Sandbox, error) {
 	s.Handler = s.control(aws)
 	return s, nil
 }
+
+// Tagged lists everything in the account that has tags.
+func (s *Sandbox) Tagged() []bus.Tagged { return s.bus.Tagged() }
