@@ -17,8 +17,8 @@ type file struct {
 	data []byte
 }
 
-// maxFile bounds what is parsed. The parsers are recursive: a file of brackets
-// would otherwise exhaust the stack, which no recover can catch.
+// maxFile bounds what is parsed: the parsers are recursive, and a big enough
+// file of brackets would exhaust the stack, which no recover can catch.
 const maxFile = 256 << 10
 
 // read reads the files that were asked for, or else the default one.

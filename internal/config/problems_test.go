@@ -195,6 +195,8 @@ functions: {architecture: arm, memory_mb: 64, log_retention_days: 31, package: b
 			want: []string{"none.tf: no module block with the settings of a pipeline (project_name, environment, s3_data_lake_bucket, ...)"}},
 		{name: "many.tf", file: "module \"a\" {\n  for_each = {}\n}\n",
 			want: []string{"many.tf:2: for_each: a file is one pipeline; use environments for several"}},
+		{name: "number.tf", file: "module \"x\" {\n  a = 1e999999999\n}\n", want: []string{"number.tf:2: a number beyond reason: 1e999999999"}},
+		{name: "deep.tfvars", file: "a = " + strings.Repeat("[", 200000), want: []string{"deep.tfvars:1: nested too deeply"}},
 		{name: "broken.yaml", file: "a: b\n c: d\n", want: []string{"broken.yaml:2: mapping values are not allowed in this context"}},
 		{name: "twice.yaml", file: "a: b\na: c\n", want: []string{`twice.yaml:2: mapping key "a" already defined at line 1`}},
 		{name: "twice.json", file: "{\"a\": 1,\n\"a\": 2}", want: []string{`twice.json:2: mapping key "a" already defined at line 1`}},

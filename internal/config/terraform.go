@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -77,7 +78,44 @@ func parseVariables(f file, lines map[string]int) (map[string]any, []syntax) {
 	return evaluate(attrs, f.data, lines), nil
 }
 
+// The parser recurses and works out every number in full: enough brackets end
+// the process, and 1e999999999 keeps it busy for hours.
+const (
+	maxNesting   = 100
+	maxOperators = 5000 // of those that recurse, in the whole file
+)
+
+var outlandish = regexp.MustCompile(`[eE][+-]?[0-9]{4}`)
+
+// tame looks at the tokens first. JSON is near enough to have the same ones.
+func tame(f file) []syntax {
+	tokens, _ := hclsyntax.LexConfig(f.data, f.name, hcl.InitialPos) // the parser will tell what is wrong with them
+	depth, operators := 0, 0
+	for _, t := range tokens {
+		line := t.Range.Start.Line
+		switch t.Type {
+		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
+			depth++
+		case hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenTemplateSeqEnd:
+			depth--
+		case hclsyntax.TokenBang, hclsyntax.TokenMinus, hclsyntax.TokenQuestion:
+			operators++
+		case hclsyntax.TokenNumberLit:
+			if outlandish.Match(t.Bytes) {
+				return []syntax{{line, "a number beyond reason: " + string(t.Bytes)}}
+			}
+		}
+		if depth > maxNesting || operators > maxOperators {
+			return []syntax{{line, "nested too deeply"}}
+		}
+	}
+	return nil
+}
+
 func parseHCL(f file) (hcl.Body, []syntax) {
+	if wrong := tame(f); wrong != nil {
+		return nil, wrong
+	}
 	var parsed *hcl.File
 	var diags hcl.Diagnostics
 	if strings.HasSuffix(strings.ToLower(f.name), ".json") {
@@ -187,11 +225,5 @@ func goValue(v cty.Value) any {
 	return v.GoString()
 }
 
-// number10 keeps a number as Terraform turns it into text. An exponent beyond
-// reason stays one: written out, 1e999999999 would fill the memory.
-func number10(f *big.Float) json.Number {
-	if exp := f.MantExp(nil); exp > 256 || exp < -256 {
-		return json.Number(f.Text('g', 10))
-	}
-	return json.Number(f.Text('f', -1))
-}
+// number10 keeps a number as Terraform turns it into text.
+func number10(f *big.Float) json.Number { return json.Number(f.Text('f', -1)) }
