@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/cloudwatch"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/kms"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/sts"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
@@ -16,6 +17,7 @@ func services(b *bus.Bus) ([]wire.Service, http.Handler) {
 	return []wire.Service{
 		sts.New(b).Wire(),
 		kms.New(b).Wire(),
+		cloudwatch.New(b).Wire(),
 	}, http.HandlerFunc(unknown)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/http"
 	"reflect"
 	"regexp"
 	"slices"
@@ -91,6 +92,9 @@ func join(path, name string) string {
 }
 
 func (w *walk) value(shape, path string, v any, dst reflect.Value) error {
+	if dst.Kind() == reflect.Interface { // a union: none that the pipeline sends
+		return &Error{Code: "NotImplemented", Status: http.StatusNotImplemented, Message: "the sandbox does not read the member " + path}
+	}
 	if dst.Kind() == reflect.Pointer {
 		dst.Set(reflect.New(dst.Type().Elem()))
 		dst = dst.Elem()
