@@ -6,6 +6,7 @@ import (
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/cloudwatch"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/iam"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/kms"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/sts"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
@@ -16,6 +17,7 @@ import (
 func services(b *bus.Bus) ([]wire.Service, http.Handler) {
 	return []wire.Service{
 		sts.New(b).Wire(),
+		iam.New(b).Wire(),
 		kms.New(b).Wire(),
 		cloudwatch.New(b).Wire(),
 	}, http.HandlerFunc(unknown)
