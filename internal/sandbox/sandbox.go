@@ -25,6 +25,8 @@ type Options struct {
 	Region string
 	Timing string // instant, fast or aws; "" is instant
 	Limits bool   // refuse calls beyond AWS's documented rates, as aws timing does
+	// Endpoint is the URL under which it will answer; "" when in process only.
+	Endpoint string
 }
 
 // Sandbox is one local AWS.
@@ -50,7 +52,7 @@ func New(o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bus.Bus{Account: Account, Region: o.Region, Timing: timing, Limits: o.Limits || timing.Name == "aws"}
+	b := &bus.Bus{Account: Account, Region: o.Region, Timing: timing, Limits: o.Limits || timing.Name == "aws", Endpoint: o.Endpoint}
 	s := &Sandbox{Calls: newCalls(), Faults: newFaults(), bus: b}
 	services, rest := services(b)
 	aws := wire.NewServer(services, s.hook, rest)

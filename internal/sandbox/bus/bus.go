@@ -19,6 +19,9 @@ type Bus struct {
 	Region  string
 	Timing  Timing
 	Limits  bool // refuse calls beyond AWS's documented rates
+	// Endpoint is the URL under which the sandbox answers, "" when it answers
+	// in process only. Queue URLs carry it: some SDKs send requests there.
+	Endpoint string
 
 	Roles     Roles
 	Keys      Keys
@@ -32,6 +35,9 @@ type Bus struct {
 
 	tagged []func() []Tagged
 }
+
+// NoEndpoint is where the URLs of a sandbox without an Endpoint point to.
+const NoEndpoint = "http://sandbox.invalid"
 
 // Partition of the region's ARNs. The sandbox knows the commercial one only.
 const Partition = "aws"
