@@ -54,7 +54,7 @@ func New(o Options) (*Sandbox, error) {
 	}
 	b := &bus.Bus{Account: Account, Region: o.Region, Timing: timing, Limits: o.Limits || timing.Name == "aws", Endpoint: o.Endpoint}
 	s := &Sandbox{Calls: newCalls(), Faults: newFaults(), bus: b}
-	services, rest := services(b)
+	services, rest := services(b, s.hook)
 	aws := wire.NewServer(services, s.hook, rest)
 	s.Handler = s.control(aws)
 	return s, nil
