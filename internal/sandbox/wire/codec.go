@@ -155,7 +155,7 @@ func (c *codec) succeed(w http.ResponseWriter, req *request, out any) {
 	if status == 0 {
 		status = http.StatusOK
 	}
-	body, err := c.encode(req, o, out.(serializable))
+	body, err := c.encode(req, o, out)
 	if err != nil {
 		c.fail(w, req, err)
 		return
@@ -167,9 +167,13 @@ func (c *codec) succeed(w http.ResponseWriter, req *request, out any) {
 // from the value.
 var anyInput = smithy.NewSchema(smithy.ShapeID{Name: "Output"}, smithy.ShapeTypeStructure, 0)
 
-func (c *codec) encode(req *request, o model.Operation, out serializable) ([]byte, error) {
+func (c *codec) encode(req *request, o model.Operation, answer any) ([]byte, error) {
 	if req.speak == query {
-		return encodeXML(req, c.model.XMLNamespace, o.Wrapper, out), nil
+		return encodeXML(req, c.model.XMLNamespace, o.Wrapper, answer), nil
+	}
+	out, ok := answer.(serializable)
+	if !ok {
+		return json.Marshal(plainJSON(reflect.ValueOf(answer).Elem()))
 	}
 	op := smithy.NewOperationSchema(smithy.NewSchema(smithy.ShapeID{Name: req.op}, smithy.ShapeTypeOperation, 0), anyInput, nil)
 	var speak smithyhttp.ClientProtocol = c.json

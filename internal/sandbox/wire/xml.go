@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/xml"
 	"math/big"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -14,13 +15,17 @@ import (
 )
 
 // encodeXML writes an output as the Query protocol does.
-func encodeXML(req *request, namespace, wrapper string, out serializable) []byte {
+func encodeXML(req *request, namespace, wrapper string, out any) []byte {
 	x := new(xmlWriter)
 	x.buf.WriteString(`<` + req.op + `Response xmlns="` + namespace + `">`)
 	if wrapper != "" {
 		x.open(wrapper)
 	}
-	out.Serialize(x)
+	if s, ok := out.(serializable); ok {
+		s.Serialize(x)
+	} else {
+		plainXML(x, reflect.ValueOf(out).Elem())
+	}
 	if wrapper != "" {
 		x.close(wrapper)
 	}
