@@ -1,0 +1,167 @@
+// Package lambda is the sandbox's Lambda: functions with their code and states,
+// and the event source mappings that feed them. It checks what AWS checks when
+// these are made and changed; zips are kept as they came.
+package lambda
+
+import (
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
+)
+
+// principal is how Lambda assumes a role.
+const principal = "lambda.amazonaws.com"
+
+// Service is Lambda.
+type Service struct {
+	bus *bus.Bus
+
+	mu        sync.Mutex
+	functions map[string]*function // by name
+	mappings  map[string]*mapping  // by UUID
+}
+
+// New is Lambda with no functions.
+func New(b *bus.Bus) *Service {
+	s := &Service{bus: b, functions: map[string]*function{}, mappings: map[string]*mapping{}}
+	b.Functions = s
+	b.ListTagged(s.tagged)
+	return s
+}
+
+// Wire is what the service offers.
+func (s *Service) Wire() wire.Service {
+	return wire.Service{Name: "lambda", Invalid: "ValidationException", Ops: map[string]wire.Op{
+		"CreateFunction":              wire.Handle(s.createFunction),
+		"GetFunction":                 wire.Handle(s.getFunction),
+		"GetFunctionConfiguration":    wire.Handle(s.getFunctionConfiguration),
+		"ListFunctions":               wire.Handle(s.listFunctions),
+		"UpdateFunctionCode":          wire.Handle(s.updateFunctionCode),
+		"UpdateFunctionConfiguration": wire.Handle(s.updateFunctionConfiguration),
+		"DeleteFunction":              wire.Handle(s.deleteFunction),
+		"PutFunctionConcurrency":      wire.Handle(s.putFunctionConcurrency),
+		"GetFunctionConcurrency":      wire.Handle(s.getFunctionConcurrency),
+		"DeleteFunctionConcurrency":   wire.Handle(s.deleteFunctionConcurrency),
+		"CreateEventSourceMapping":    wire.Handle(s.createEventSourceMapping),
+		"GetEventSourceMapping":       wire.Handle(s.getEventSourceMapping),
+		"ListEventSourceMappings":     wire.Handle(s.listEventSourceMappings),
+		"UpdateEventSourceMapping":    wire.Handle(s.updateEventSourceMapping),
+		"DeleteEventSourceMapping":    wire.Handle(s.deleteEventSourceMapping),
+		"TagResource":                 wire.Handle(s.tagResource),
+		"UntagResource":               wire.Handle(s.untagResource),
+		"ListTags":                    wire.Handle(s.listTags),
+	}}
+}
+
+// Function implements bus.Functions.
+func (s *Service) Function(arn string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name, ok := s.bus.Name(arn, "lambda", "function:")
+	return ok && s.functions[name] != nil
+}
+
+func (s *Service) tagged() []bus.Tagged {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []bus.Tagged
+	add := func(arn string, tags map[string]string) {
+		if len(tags) > 0 {
+			all = append(all, bus.Tagged{ARN: arn, Tags: maps.Clone(tags)})
+		}
+	}
+	for _, f := range s.functions {
+		add(s.functionARN(f.name), f.tags)
+	}
+	s.sweep()
+	for _, m := range s.mappings {
+		add(s.mappingARN(m.uuid), m.tags)
+	}
+	return all
+}
+
+func (s *Service) functionARN(name string) string {
+	return s.bus.ARN("lambda", "function:"+name)
+}
+
+func (s *Service) mappingARN(uuid string) string {
+	return s.bus.ARN("lambda", "event-source-mapping:"+uuid)
+}
+
+// find resolves the forms in which calls name a function: its name, its ARN, or
+// account:function:name, each with or without a qualifier. There are no
+// versions here, so the only qualifier is $LATEST.
+func (s *Service) find(ref string) (*function, error) {
+	name := ref
+	for _, prefix := range []string{s.functionARN(""), s.bus.Region + ":", s.bus.Account + ":", "function:"} {
+		name = strings.TrimPrefix(name, prefix)
+	}
+	name, qualifier, _ := strings.Cut(name, ":")
+	f := s.functions[name]
+	switch {
+	case f == nil:
+		return nil, notFound("Function not found: %s", s.functionARN(name))
+	case qualifier != "" && qualifier != "$LATEST":
+		return nil, notFound("Function not found: %s:%s", s.functionARN(name), qualifier)
+	}
+	return f, nil
+}
+
+func notFound(format string, args ...any) error {
+	return wire.Errorf("ResourceNotFoundException", format, args...)
+}
+
+func invalid(format string, args ...any) error {
+	return wire.Errorf("InvalidParameterValueException", format, args...)
+}
+
+// outOfRange words a broken constraint that AWS's model does not state.
+func outOfRange(value any, member, rule string) error {
+	return wire.Errorf("ValidationException", "1 validation error detected: Value '%v' at '%s' failed to satisfy constraint: Member must %s", value, member, rule)
+}
+
+// unserved refuses what AWS has and the sandbox lacks.
+func unserved(what string) error {
+	return &wire.Error{Code: "UnsupportedOperationException", Status: http.StatusNotImplemented, Message: "the sandbox's Lambda does not serve " + what}
+}
+
+// firstUnserved refuses the first, by name, of the members that are set.
+func firstUnserved(members map[string]bool) error {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if members[name] {
+			return unserved(name)
+		}
+	}
+	return nil
+}
+
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// page cuts a page out of items that are sorted by key. The marker is the key
+// of the first item.
+func page[T any](items []T, key func(T) string, marker *string, limit *int32, most int) ([]T, *string) {
+	if marker != nil {
+		i, _ := slices.BinarySearchFunc(items, *marker, func(item T, k string) int { return strings.Compare(key(item), k) })
+		items = items[i:]
+	}
+	if limit != nil {
+		most = min(most, int(*limit))
+	}
+	if len(items) <= most {
+		return items, nil
+	}
+	next := key(items[most])
+	return items[:most], &next
+}
