@@ -8,6 +8,7 @@ import (
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/cloudwatch"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/iam"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/kinesis"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/kms"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/s3"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/sts"
@@ -21,6 +22,7 @@ func services(b *bus.Bus, hook wire.Hook) ([]wire.Service, http.Handler) {
 		sts.New(b).Wire(),
 		iam.New(b).Wire(),
 		kms.New(b).Wire(),
+		kinesis.New(b).Wire(),
 		cloudwatch.New(b).Wire(),
 	}, rest(s3.New(b, hook))
 }
