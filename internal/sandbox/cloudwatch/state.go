@@ -20,10 +20,7 @@ const kept = 30 * 24 * time.Hour
 // record adds to the history. It is called with the lock held.
 func (s *Service) record(name string, kind types.HistoryItemType, summary string) {
 	now := time.Now()
-	old := slices.IndexFunc(s.history, func(h types.AlarmHistoryItem) bool { return now.Sub(*h.Timestamp) < kept })
-	if old > 0 {
-		s.history = slices.Delete(s.history, 0, old)
-	}
+	s.history = slices.DeleteFunc(s.history, func(h types.AlarmHistoryItem) bool { return now.Sub(*h.Timestamp) > kept })
 	s.history = append(s.history, types.AlarmHistoryItem{
 		AlarmName: aws.String(name), AlarmType: types.AlarmTypeMetricAlarm, HistoryItemType: kind,
 		HistorySummary: aws.String(summary), Timestamp: aws.Time(now),
