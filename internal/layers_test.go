@@ -57,10 +57,10 @@ var layers = []layer{
 	{"internal/functions/live", []string{"internal/functions"}, []string{sdk}},
 	{"internal/functions/bootstrap", []string{"internal/functions/live"}, []string{sdk}},
 	{"internal/functions/bundle", []string{"internal/fault"}, nil},
-	{"internal/functions/pack", []string{"internal/functions/bundle"}, nil},
+	{"internal/functions/pack", []string{"internal/functions/bundle", "internal/fault"}, nil},
 
 	{"internal/sandbox", []string{"internal/sandbox/..."}, nil},
-	{"internal/sandbox/daemon", []string{"internal/sandbox", "internal/fault"}, nil},
+	{"internal/sandbox/daemon", []string{"internal/sandbox", "internal/sandbox/bus", "internal/fault"}, nil},
 	{"internal/sandbox/sandboxtest", []string{"internal/sandbox"}, []string{sdk}},
 	{"internal/sandbox/bus", nil, nil},
 	{"internal/sandbox/wire/model/...", []string{"internal/sandbox/wire/model"}, nil},
