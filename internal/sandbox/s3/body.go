@@ -6,6 +6,7 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"hash"
 	"hash/crc32"
 	"hash/crc64"
@@ -43,7 +44,7 @@ func read(r *http.Request) error {
 		}
 		sums = trailer
 	}
-	if err := verify(body, r.Header.Get("Content-Md5"), sums); err != nil {
+	if err := verify(body, r.Header, sums); err != nil {
 		return err
 	}
 	plain(r.Header)
@@ -99,10 +100,14 @@ var checksums = map[string]func() hash.Hash{
 	"X-Amz-Checksum-Sha256":    sha256.New,
 }
 
-func verify(body []byte, contentMD5 string, sums http.Header) error {
-	if contentMD5 != "" {
-		sum := md5.Sum(body)
-		if base64.StdEncoding.EncodeToString(sum[:]) != contentMD5 {
+func verify(body []byte, header, sums http.Header) error {
+	if want := header.Get("X-Amz-Content-Sha256"); len(want) == hex.EncodedLen(sha256.Size) {
+		if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != want {
+			return wire.Errorf("XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.")
+		}
+	}
+	if want := header.Get("Content-Md5"); want != "" {
+		if sum := md5.Sum(body); base64.StdEncoding.EncodeToString(sum[:]) != want {
 			return wire.Errorf("BadDigest", "The Content-MD5 you specified did not match what we received.")
 		}
 	}
