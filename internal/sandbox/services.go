@@ -10,6 +10,7 @@ import (
 	"github.com/ccs-platform/ccsctl/internal/sandbox/iam"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/kinesis"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/kms"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/lambda"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/s3"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/sts"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
@@ -24,6 +25,7 @@ func services(b *bus.Bus, hook wire.Hook) ([]wire.Service, http.Handler) {
 		kms.New(b).Wire(),
 		kinesis.New(b).Wire(),
 		cloudwatch.New(b).Wire(),
+		lambda.New(b).Wire(),
 	}, rest(s3.New(b, hook))
 }
 
