@@ -12,6 +12,7 @@ import (
 	"github.com/ccs-platform/ccsctl/internal/sandbox/kms"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/lambda"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/s3"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/sqs"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/sts"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
@@ -23,6 +24,7 @@ func services(b *bus.Bus, hook wire.Hook) ([]wire.Service, http.Handler) {
 		sts.New(b).Wire(),
 		iam.New(b).Wire(),
 		kms.New(b).Wire(),
+		sqs.New(b).Wire(),
 		kinesis.New(b).Wire(),
 		cloudwatch.New(b).Wire(),
 		lambda.New(b).Wire(),

@@ -1,0 +1,362 @@
+package sqs
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
+)
+
+// What a message, and a batch of them, may measure in bytes (SQS developer
+// guide, "Amazon SQS message quotas").
+const maxMessage = 1 << 20
+
+// dedupWindow is how long a FIFO queue remembers a deduplication id (trap 12).
+const dedupWindow = 5 * time.Minute
+
+// entry is one message to send. It tells an absent delay from none, which the
+// SDK's own structs can not.
+type entry struct {
+	types.SendMessageBatchRequestEntry
+	DelaySeconds *int32
+}
+
+type sendInput struct {
+	sqs.SendMessageInput
+	DelaySeconds *int32
+}
+
+type sendBatchInput struct {
+	QueueUrl *string
+	Entries  []entry
+}
+
+func (s *Service) sendMessage(_ context.Context, in *sendInput) (*sqs.SendMessageOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q, err := s.find(in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	e := entry{DelaySeconds: in.DelaySeconds, SendMessageBatchRequestEntry: types.SendMessageBatchRequestEntry{
+		MessageBody: in.MessageBody, MessageAttributes: in.MessageAttributes, MessageSystemAttributes: in.MessageSystemAttributes,
+		MessageDeduplicationId: in.MessageDeduplicationId, MessageGroupId: in.MessageGroupId,
+	}}
+	if q.settings.fifo && e.MessageGroupId == nil {
+		return nil, wire.Errorf("MissingParameter", "The request must contain the parameter MessageGroupId.")
+	}
+	if err := q.checkRequest(&e); err != nil {
+		return nil, err
+	}
+	if size(&e) > q.settings.maxSize {
+		return nil, wire.Errorf("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", q.settings.maxSize)
+	}
+	if err := s.checkEntry(q, &e); err != nil {
+		return nil, err
+	}
+	m := s.send(q, &e, time.Now())
+	out := &sqs.SendMessageOutput{
+		MessageId: aws.String(m.id), MD5OfMessageBody: aws.String(bodyMD5(*e.MessageBody)),
+		MD5OfMessageAttributes: attributesMD5(e.MessageAttributes), MD5OfMessageSystemAttributes: attributesMD5(plain(e.MessageSystemAttributes)),
+	}
+	if m.sequence != "" {
+		out.SequenceNumber = aws.String(m.sequence)
+	}
+	return out, nil
+}
+
+func (s *Service) sendMessageBatch(_ context.Context, in *sendBatchInput) (*sqs.SendMessageBatchOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q, err := s.find(in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkBatch("SendMessageBatchRequestEntry", in.Entries, func(e entry) string { return *e.Id }); err != nil {
+		return nil, err
+	}
+	total := 0
+	for i := range in.Entries {
+		if q.settings.fifo && in.Entries[i].MessageGroupId == nil {
+			return nil, wire.Errorf("InvalidParameterValue", "The request must contain the parameter MessageGroupId.")
+		}
+		if err := q.checkRequest(&in.Entries[i]); err != nil {
+			return nil, err
+		}
+		total += size(&in.Entries[i])
+	}
+	if total > maxMessage {
+		return nil, wire.Errorf("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes. You have sent %d bytes.", maxMessage, total)
+	}
+	out, now := &sqs.SendMessageBatchOutput{}, time.Now()
+	for i := range in.Entries {
+		e := &in.Entries[i]
+		if err := s.checkEntry(q, e); err != nil {
+			out.Failed = append(out.Failed, failed(e.Id, err))
+			continue
+		}
+		m := s.send(q, e, now)
+		done := types.SendMessageBatchResultEntry{
+			Id: e.Id, MessageId: aws.String(m.id), MD5OfMessageBody: aws.String(bodyMD5(*e.MessageBody)),
+			MD5OfMessageAttributes: attributesMD5(e.MessageAttributes), MD5OfMessageSystemAttributes: attributesMD5(plain(e.MessageSystemAttributes)),
+		}
+		if m.sequence != "" {
+			done.SequenceNumber = aws.String(m.sequence)
+		}
+		out.Successful = append(out.Successful, done)
+	}
+	return out, nil
+}
+
+var goodID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+
+// checkBatch refuses a batch as a whole.
+func checkBatch[E any](what string, entries []E, id func(E) string) error {
+	if len(entries) == 0 {
+		return wire.Errorf("EmptyBatchRequest", "There should be at least one %s in the request.", what)
+	}
+	if len(entries) > 10 {
+		return wire.Errorf("TooManyEntriesInBatchRequest", "Maximum number of entries per request are 10. You have sent %d.", len(entries))
+	}
+	seen := map[string]bool{}
+	for _, e := range entries {
+		if !goodID.MatchString(id(e)) {
+			return wire.Errorf("InvalidBatchEntryId", "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
+		}
+		if seen[id(e)] {
+			return wire.Errorf("BatchEntryIdsNotDistinct", "Id %s repeated.", id(e))
+		}
+		seen[id(e)] = true
+	}
+	return nil
+}
+
+// failed is one entry's refusal within a batch that is answered with 200.
+func failed(id *string, err error) types.BatchResultErrorEntry {
+	e := err.(*wire.Error) // the checks of entries return nothing else
+	return types.BatchResultErrorEntry{Id: id, Code: aws.String(e.Code), Message: aws.String(e.Message), SenderFault: true}
+}
+
+// goodToken is what a group or deduplication id may be.
+var goodToken = regexp.MustCompile("^[A-Za-z0-9!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~]{1,128}$")
+
+// checkRequest refuses what the queue's type does not allow. In a batch it
+// refuses the whole.
+func (q *queue) checkRequest(e *entry) error {
+	const wrongType = "The request include parameter that is not valid for this queue type."
+	const token = "%s can only include alphanumeric and punctuation characters. 1 to 128 in length."
+	if q.settings.fifo {
+		if d := aws.ToInt32(e.DelaySeconds); d != 0 {
+			return wire.Errorf("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid. Reason: "+wrongType, d)
+		}
+		if e.MessageDeduplicationId == nil && !q.settings.contentDedup {
+			return wire.Errorf("InvalidParameterValue", "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
+		}
+	} else if e.MessageDeduplicationId != nil {
+		return wire.Errorf("InvalidParameterValue", "Value %s for parameter MessageDeduplicationId is invalid. Reason: "+wrongType, *e.MessageDeduplicationId)
+	}
+	if id := e.MessageDeduplicationId; id != nil && !goodToken.MatchString(*id) {
+		return wire.Errorf("InvalidParameterValue", "Value %s for parameter MessageDeduplicationId is invalid. Reason: "+token, *id, "MessageDeduplicationId")
+	}
+	if id := e.MessageGroupId; id != nil && !goodToken.MatchString(*id) {
+		return wire.Errorf("InvalidParameterValue", "Value %s for parameter MessageGroupId is invalid. Reason: "+token, *id, "MessageGroupId")
+	}
+	return nil
+}
+
+// checkEntry refuses one message. In a batch the others go on.
+func (s *Service) checkEntry(q *queue, e *entry) error {
+	if err := within("DelaySeconds", e.DelaySeconds, 0, 900, "DelaySeconds must be >= 0 and <= 900."); err != nil {
+		return err
+	}
+	if *e.MessageBody == "" {
+		return wire.Errorf("MissingParameter", "The request must contain the parameter MessageBody.")
+	}
+	if !allowed(*e.MessageBody) {
+		return wire.Errorf("InvalidMessageContents", "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF")
+	}
+	if n := len(e.MessageAttributes); n > 10 {
+		return wire.Errorf("InvalidParameterValue", "Number of message attributes [%d] exceeds the allowed maximum [10].", n)
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.MessageAttributes)) {
+		if err := checkAttribute(name, e.MessageAttributes[name]); err != nil {
+			return err
+		}
+	}
+	return s.checkKey(q)
+}
+
+// allowed says whether a text has only the characters of XML 1.0.
+func allowed(text string) bool {
+	if !utf8.ValidString(text) {
+		return false
+	}
+	return strings.IndexFunc(text, func(r rune) bool {
+		return r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
+	}) < 0
+}
+
+var goodAttribute = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
+
+func checkAttribute(name string, v types.MessageAttributeValue) error {
+	lower := strings.ToLower(name)
+	if len(name) > 256 || !goodAttribute.MatchString(name) || strings.HasPrefix(lower, "aws.") || strings.HasPrefix(lower, "amazon.") {
+		return wire.Errorf("InvalidParameterValue", "Message (user) attribute name '%s' is invalid. Can only include alphanumeric characters, hyphens, underscores, or dots.", name)
+	}
+	kind, _, _ := strings.Cut(aws.ToString(v.DataType), ".")
+	switch kind {
+	case "String", "Number":
+		if aws.ToString(v.StringValue) == "" {
+			return wire.Errorf("InvalidParameterValue", "Message (user) attribute '%s' must contain a non-empty value of type '%s'.", name, kind)
+		}
+		if !allowed(*v.StringValue) {
+			return wire.Errorf("InvalidMessageContents", "Invalid characters found in message attribute '%s'.", name)
+		}
+	case "Binary":
+		if len(v.BinaryValue) == 0 {
+			return wire.Errorf("InvalidParameterValue", "Message (user) attribute '%s' must contain a non-empty value of type 'Binary'.", name)
+		}
+	default:
+		return wire.Errorf("InvalidParameterValue", "The message attribute '%s' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.", name)
+	}
+	return nil
+}
+
+// checkKey refuses to encrypt with a key that can't be used.
+func (s *Service) checkKey(q *queue) error {
+	ref := q.settings.key
+	if ref == "" || strings.HasSuffix(ref, "alias/aws/sqs") {
+		return nil
+	}
+	key, ok := s.bus.Keys.Key(ref)
+	switch {
+	case !ok:
+		return wire.Errorf("KmsNotFound", "Key '%s' does not exist", ref)
+	case key.State == "Disabled":
+		return wire.Errorf("KmsDisabled", "%s is disabled.", key.ARN)
+	case key.State != "Enabled":
+		return wire.Errorf("KmsInvalidState", "%s is pending deletion.", key.ARN)
+	}
+	return nil
+}
+
+// send puts a message into the queue. A FIFO queue that has seen it lately
+// answers with the one that it has.
+func (s *Service) send(q *queue, e *entry, now time.Time) *message {
+	m := &message{
+		id: newID(), body: *e.MessageBody, md5: bodyMD5(*e.MessageBody), attributes: e.MessageAttributes,
+		trace: aws.ToString(e.MessageSystemAttributes["AWSTraceHeader"].StringValue),
+		group: aws.ToString(e.MessageGroupId), dedup: aws.ToString(e.MessageDeduplicationId), sent: now,
+	}
+	delay := seconds(q.settings.delay)
+	if !q.settings.fifo {
+		if e.DelaySeconds != nil {
+			delay = seconds(int(*e.DelaySeconds))
+		}
+		q.add(m, "", delay, now)
+		return m
+	}
+	if m.dedup == "" {
+		sum := sha256.Sum256([]byte(m.body))
+		m.dedup = hex.EncodeToString(sum[:])
+	}
+	if old := q.remember(m, now); old != m {
+		return old
+	}
+	m.sequence = s.nextSequence()
+	q.add(m, m.group, delay, now)
+	return m
+}
+
+// remember is the message that was sent under m's deduplication id within the
+// window, m itself when there was none.
+func (q *queue) remember(m *message, now time.Time) *message {
+	for len(q.lately) > 0 && now.Sub(q.lately[0].at) >= dedupWindow {
+		delete(q.seen, q.lately[0].key)
+		q.lately = q.lately[1:]
+	}
+	key := m.dedup
+	if q.settings.perGroup {
+		key = m.group + "\x00" + key
+	}
+	if old := q.seen[key]; old != nil {
+		return old
+	}
+	q.seen[key] = m
+	q.lately = append(q.lately, sending{key, now})
+	return m
+}
+
+// nextSequence is a number of 20 digits, as SQS gives them.
+func (s *Service) nextSequence() string {
+	s.sequence++
+	return fmt.Sprintf("188%017d", s.sequence)
+}
+
+// size is what counts towards the limits: the body, and the attributes' names,
+// types and values.
+func size(e *entry) int {
+	n := len(*e.MessageBody)
+	for name, v := range e.MessageAttributes {
+		n += len(name) + len(aws.ToString(v.DataType)) + len(aws.ToString(v.StringValue)) + len(v.BinaryValue)
+	}
+	return n
+}
+
+func bodyMD5(body string) string {
+	sum := md5.Sum([]byte(body))
+	return hex.EncodeToString(sum[:])
+}
+
+func plain(system map[string]types.MessageSystemAttributeValue) map[string]types.MessageAttributeValue {
+	out := make(map[string]types.MessageAttributeValue, len(system))
+	for name, v := range system {
+		out[name] = types.MessageAttributeValue{DataType: v.DataType, StringValue: v.StringValue, BinaryValue: v.BinaryValue}
+	}
+	return out
+}
+
+// attributesMD5 is the checksum over message attributes that SDKs check, nil
+// for none (SQS developer guide, "Calculating the MD5 message digest for
+// message attributes").
+func attributesMD5(attributes map[string]types.MessageAttributeValue) *string {
+	if len(attributes) == 0 {
+		return nil
+	}
+	h := md5.New()
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		v := attributes[name]
+		part(h, []byte(name))
+		part(h, []byte(aws.ToString(v.DataType)))
+		if v.StringValue != nil {
+			h.Write([]byte{1})
+			part(h, []byte(*v.StringValue))
+		} else {
+			h.Write([]byte{2})
+			part(h, v.BinaryValue)
+		}
+	}
+	return aws.String(hex.EncodeToString(h.Sum(nil)))
+}
+
+func part(h hash.Hash, b []byte) {
+	var n [4]byte
+	binary.BigEndian.PutUint32(n[:], uint32(len(b)))
+	h.Write(n[:])
+	h.Write(b)
+}

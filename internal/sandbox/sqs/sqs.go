@@ -1,0 +1,407 @@
+// Package sqs is the sandbox's Simple Queue Service: queues with their
+// attributes, tags and permissions to be a dead-letter queue, and the messages
+// in them, with visibility, FIFO groups and deduplication. It takes as long as
+// SQS does to spread a change and to let go of a name.
+package sqs
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
+)
+
+// Service is SQS.
+type Service struct {
+	bus *bus.Bus
+
+	mu       sync.Mutex
+	queues   map[string]*queue    // by name
+	released map[string]time.Time // when the name of a deleted queue is free (trap 9)
+	sequence uint64               // of the last message in any FIFO queue
+}
+
+// queue is one queue. A deleted one stays for a while, seen by some reads and
+// not by others.
+type queue struct {
+	name     string
+	arn      string
+	tags     map[string]string
+	settings settings
+	before   settings // the settings until changed, still seen by some reads for a while
+	created  time.Time
+	changed  time.Time
+	deleted  time.Time // zero for a live one
+	purged   time.Time
+	reads    int // of what is not settled, to take turns between old and new
+
+	store
+}
+
+// New is SQS with no queues.
+func New(b *bus.Bus) *Service {
+	s := &Service{bus: b, queues: map[string]*queue{}, released: map[string]time.Time{}}
+	b.Queues = s
+	b.ListTagged(s.tagged)
+	return s
+}
+
+// Wire is what the service offers. The only constraints that AWS's model puts
+// on SQS's inputs, beside what is required, are the names of attributes.
+func (s *Service) Wire() wire.Service {
+	return wire.Service{Name: "sqs", Invalid: "InvalidAttributeName", Missing: "MissingParameter", Ops: map[string]wire.Op{
+		"CreateQueue":                  wire.Handle(s.createQueue),
+		"DeleteQueue":                  wire.Handle(s.deleteQueue),
+		"GetQueueUrl":                  wire.Handle(s.getQueueURL),
+		"ListQueues":                   wire.Handle(s.listQueues),
+		"GetQueueAttributes":           wire.Handle(s.getQueueAttributes),
+		"SetQueueAttributes":           wire.Handle(s.setQueueAttributes),
+		"ListDeadLetterSourceQueues":   wire.Handle(s.listDeadLetterSourceQueues),
+		"ListQueueTags":                wire.Handle(s.listQueueTags),
+		"TagQueue":                     wire.Handle(s.tagQueue),
+		"UntagQueue":                   wire.Handle(s.untagQueue),
+		"PurgeQueue":                   wire.Handle(s.purgeQueue),
+		"SendMessage":                  wire.Handle(s.sendMessage),
+		"SendMessageBatch":             wire.Handle(s.sendMessageBatch),
+		"ReceiveMessage":               wire.Handle(s.receiveMessage),
+		"DeleteMessage":                wire.Handle(s.deleteMessage),
+		"DeleteMessageBatch":           wire.Handle(s.deleteMessageBatch),
+		"ChangeMessageVisibility":      wire.Handle(s.changeMessageVisibility),
+		"ChangeMessageVisibilityBatch": wire.Handle(s.changeMessageVisibilityBatch),
+	}}
+}
+
+// Queue implements bus.Queues.
+func (s *Service) Queue(arn string) (bus.Queue, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.byARN(arn)
+	if q == nil {
+		return bus.Queue{}, false
+	}
+	return bus.Queue{ARN: q.arn, FIFO: q.settings.fifo, Visibility: q.settings.visibility}, true
+}
+
+func (s *Service) tagged() []bus.Tagged {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []bus.Tagged
+	for _, q := range s.queues {
+		if q.deleted.IsZero() && len(q.tags) > 0 {
+			list = append(list, bus.Tagged{ARN: q.arn, Tags: maps.Clone(q.tags)})
+		}
+	}
+	return list
+}
+
+// byARN is a live queue of this account and region, nil for none.
+func (s *Service) byARN(arn string) *queue {
+	name, ok := s.bus.Name(arn, "sqs", "")
+	if !ok {
+		return nil
+	}
+	if q := s.queues[name]; q != nil && q.deleted.IsZero() {
+		return q
+	}
+	return nil
+}
+
+func (s *Service) url(name string) *string {
+	endpoint := strings.TrimSuffix(cmp.Or(s.bus.Endpoint, bus.NoEndpoint), "/")
+	return aws.String(endpoint + "/" + s.bus.Account + "/" + name)
+}
+
+// find is the queue of a URL. Only the account and the name in it count, so
+// that a queue is found under every address of the sandbox.
+func (s *Service) find(url *string) (*queue, error) {
+	rest, name := cutLast(*url)
+	_, account := cutLast(rest)
+	if name == "" || account == "" {
+		return nil, &wire.Error{Code: "InvalidAddress", Status: http.StatusNotFound, Message: "The address " + *url + " is not valid for this endpoint."}
+	}
+	if account != s.bus.Account {
+		return nil, doesNotExist()
+	}
+	return s.named(name)
+}
+
+func cutLast(path string) (rest, last string) {
+	i := strings.LastIndexByte(path, '/')
+	if i < 0 {
+		return "", path
+	}
+	return path[:i], path[i+1:]
+}
+
+// named is the queue of a name. While a new queue is being spread, and while a
+// deleted one goes away, two reads of three do not see it.
+func (s *Service) named(name string) (*queue, error) {
+	q := s.queues[name]
+	if q == nil {
+		return nil, doesNotExist()
+	}
+	now := time.Now()
+	switch {
+	case !q.deleted.IsZero() && now.Sub(q.deleted) >= s.bus.Timing.QueueDelete:
+		delete(s.queues, name)
+		return nil, doesNotExist()
+	case !q.deleted.IsZero() || now.Sub(q.created) < s.bus.Timing.QueueSettle:
+		if !q.turn() {
+			return nil, doesNotExist()
+		}
+	}
+	return q, nil
+}
+
+// turn is true for every third read.
+func (q *queue) turn() bool {
+	q.reads++
+	return q.reads%3 == 0
+}
+
+func doesNotExist() error {
+	return wire.Errorf("QueueDoesNotExist", "The specified queue does not exist.")
+}
+
+var goodName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+
+func checkName(name string, fifo bool) error {
+	base, dotted := strings.CutSuffix(name, ".fifo")
+	if len(name) > 80 || !goodName.MatchString(base) || (dotted && !fifo) {
+		return wire.Errorf("InvalidParameterValue", "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+	}
+	if fifo && !dotted {
+		return wire.Errorf("InvalidParameterValue", "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.")
+	}
+	return nil
+}
+
+func (s *Service) createQueue(_ context.Context, in *sqs.CreateQueueInput) (*sqs.CreateQueueOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name, now := *in.QueueName, time.Now()
+	fifo, err := wantsFIFO(in.Attributes)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkName(name, fifo); err != nil {
+		return nil, err
+	}
+	if err := checkTags(in.Tags, nil); err != nil {
+		return nil, err
+	}
+	if now.Before(s.released[name]) {
+		return nil, wire.Errorf("QueueDeletedRecently", "You must wait 60 seconds after deleting a queue before you can create another with the same name.")
+	}
+	arn := s.bus.ARN("sqs", name)
+	made, err := s.apply(arn, defaults(fifo), in.Attributes)
+	if err != nil {
+		return nil, err
+	}
+	if q := s.queues[name]; q != nil && q.deleted.IsZero() {
+		if err := sameAs(q.settings, made, in.Attributes); err != nil {
+			return nil, err
+		}
+		return &sqs.CreateQueueOutput{QueueUrl: s.url(name)}, nil
+	}
+	q := &queue{name: name, arn: arn, settings: made, tags: map[string]string{}, created: now, changed: now, store: newStore(seconds(made.retention))}
+	q.before = made
+	maps.Copy(q.tags, in.Tags)
+	s.queues[name] = q
+	delete(s.released, name)
+	return &sqs.CreateQueueOutput{QueueUrl: s.url(name)}, nil
+}
+
+func (s *Service) deleteQueue(_ context.Context, in *sqs.DeleteQueueInput) (*sqs.DeleteQueueOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q, err := s.find(in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	if q.deleted.IsZero() {
+		q.deleted = time.Now()
+		q.reads = 0
+		q.empty()
+		q.announce() // so that nobody waits for messages any more
+		s.released[q.name] = q.deleted.Add(s.bus.Timing.QueueName)
+		if s.bus.Timing.QueueDelete == 0 {
+			delete(s.queues, q.name)
+		}
+	}
+	return &sqs.DeleteQueueOutput{}, nil
+}
+
+func (s *Service) getQueueURL(_ context.Context, in *sqs.GetQueueUrlInput) (*sqs.GetQueueUrlOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if owner := aws.ToString(in.QueueOwnerAWSAccountId); owner != "" && owner != s.bus.Account {
+		return nil, doesNotExist()
+	}
+	q, err := s.named(*in.QueueName)
+	if err != nil {
+		return nil, err
+	}
+	return &sqs.GetQueueUrlOutput{QueueUrl: s.url(q.name)}, nil
+}
+
+func (s *Service) listQueues(_ context.Context, in *sqs.ListQueuesInput) (*sqs.ListQueuesOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for name, q := range s.queues {
+		if q.deleted.IsZero() && strings.HasPrefix(name, aws.ToString(in.QueueNamePrefix)) {
+			names = append(names, name)
+		}
+	}
+	urls, next, err := s.page(names, in.MaxResults, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	return &sqs.ListQueuesOutput{QueueUrls: urls, NextToken: next}, nil
+}
+
+func (s *Service) listDeadLetterSourceQueues(_ context.Context, in *sqs.ListDeadLetterSourceQueuesInput) (*sqs.ListDeadLetterSourceQueuesOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dlq, err := s.find(in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for name, q := range s.queues {
+		if q.deleted.IsZero() && q.settings.redrive.Target == dlq.arn {
+			names = append(names, name)
+		}
+	}
+	urls, next, err := s.page(names, in.MaxResults, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	return &sqs.ListDeadLetterSourceQueuesOutput{QueueUrls: urls, NextToken: next}, nil
+}
+
+// page cuts a page of queues, by name, and makes URLs of it. Without
+// MaxResults, SQS lists the first thousand and gives no token.
+func (s *Service) page(names []string, limit *int32, token *string) (urls []string, next *string, err error) {
+	const most = 1000
+	slices.Sort(names)
+	if limit == nil && token != nil {
+		return nil, nil, wire.Errorf("InvalidParameterValue", "MaxResults is a mandatory parameter when you provide a value for NextToken.")
+	}
+	if limit != nil && (*limit < 1 || *limit > most) {
+		return nil, nil, wire.Errorf("InvalidParameterValue", "Value %d for parameter MaxResults is invalid. Reason: Must be an integer from 1 to 1000.", *limit)
+	}
+	if token != nil {
+		after, err := hex.DecodeString(*token)
+		if err != nil {
+			return nil, nil, wire.Errorf("InvalidParameterValue", "Invalid or expired next token.")
+		}
+		i, _ := slices.BinarySearch(names, string(after))
+		names = names[i:]
+	}
+	if n := int(aws.ToInt32(limit)); n > 0 && len(names) > n {
+		next = aws.String(hex.EncodeToString([]byte(names[n])))
+		names = names[:n]
+	}
+	for _, name := range names[:min(len(names), most)] {
+		urls = append(urls, *s.url(name))
+	}
+	return urls, next, nil
+}
+
+func (s *Service) purgeQueue(_ context.Context, in *sqs.PurgeQueueInput) (*sqs.PurgeQueueOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q, err := s.find(in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	if now := time.Now(); now.Sub(q.purged) >= time.Minute {
+		q.purged = now
+		q.empty()
+		return &sqs.PurgeQueueOutput{}, nil
+	}
+	return nil, &wire.Error{Code: "PurgeQueueInProgress", Status: http.StatusForbidden, Message: "Only one PurgeQueue operation on " + q.name + " is allowed every 60 seconds."}
+}
+
+// checkTags refuses what SQS refuses of tags that join those of have.
+func checkTags(add, have map[string]string) error {
+	all := maps.Clone(add)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, have)
+	if len(all) > 50 {
+		return wire.Errorf("InvalidParameterValue", "Too many tags added for queue. Maximum number of tags per queue is 50.")
+	}
+	for k, v := range add {
+		if k == "" || len(k) > 128 || len(v) > 256 || strings.HasPrefix(strings.ToLower(k), "aws:") || !goodTag.MatchString(k+v) {
+			return wire.Errorf("InvalidParameterValue", "Tag %s=%s is invalid.", k, v)
+		}
+	}
+	return nil
+}
+
+// goodTag is what AWS takes in the keys and values of tags.
+var goodTag = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+
+func (s *Service) tagQueue(_ context.Context, in *sqs.TagQueueInput) (*sqs.TagQueueOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q, err := s.find(in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.Tags) == 0 {
+		return nil, wire.Errorf("MissingParameter", "The request must contain the parameter Tags.")
+	}
+	if err := checkTags(in.Tags, q.tags); err != nil {
+		return nil, err
+	}
+	maps.Copy(q.tags, in.Tags)
+	return &sqs.TagQueueOutput{}, nil
+}
+
+func (s *Service) untagQueue(_ context.Context, in *sqs.UntagQueueInput) (*sqs.UntagQueueOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q, err := s.find(in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range in.TagKeys {
+		delete(q.tags, k)
+	}
+	return &sqs.UntagQueueOutput{}, nil
+}
+
+func (s *Service) listQueueTags(_ context.Context, in *sqs.ListQueueTagsInput) (*sqs.ListQueueTagsOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q, err := s.find(in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	return &sqs.ListQueueTagsOutput{Tags: maps.Clone(q.tags)}, nil
+}
+
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
