@@ -13,6 +13,7 @@ import (
 	"github.com/ccs-platform/ccsctl/internal/sandbox/lambda"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/s3"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/sqs"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/stepfunctions"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/sts"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
@@ -28,6 +29,7 @@ func services(b *bus.Bus, hook wire.Hook) ([]wire.Service, http.Handler) {
 		kinesis.New(b).Wire(),
 		cloudwatch.New(b).Wire(),
 		lambda.New(b).Wire(),
+		stepfunctions.New(b).Wire(),
 	}, rest(s3.New(b, hook))
 }
 
