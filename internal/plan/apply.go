@@ -166,7 +166,7 @@ func (r *run) change(stop context.Context, id resource.ID, c resource.Change) er
 				break
 			}
 			res.Outcome, res.Err = Errored, err
-			if stop.Err() != nil && r.ctx.Err() == nil {
+			if stop.Err() != nil && r.ctx.Err() == nil && errors.Is(err, context.Cause(stop)) {
 				res.Outcome = Stopped
 			}
 			if s.Call != "" {

@@ -50,6 +50,9 @@ func compute(ctx context.Context, g *graph.Graph[resource.Resource],
 	if err != nil {
 		return nil, err
 	}
+	if err := distinct(sorted); err != nil {
+		return nil, err
+	}
 	changes := make([]resource.Change, len(sorted))
 	index := make(map[resource.Resource]int, len(sorted))
 	flat := new(graph.Graph[resource.Resource]) // reading needs no order
@@ -81,7 +84,22 @@ func compute(ctx context.Context, g *graph.Graph[resource.Resource],
 	if len(errs) == 0 && ctx.Err() != nil {
 		errs = append(errs, context.Cause(ctx))
 	}
-	return p, errors.Join(errs...)
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return p, nil
+}
+
+// distinct refuses two resources of one name: a plan knows them by it.
+func distinct(resources []resource.Resource) error {
+	seen := make(map[resource.ID]bool, len(resources))
+	for _, r := range resources {
+		if seen[r.ID()] {
+			return fmt.Errorf("two resources are called %s", r.ID())
+		}
+		seen[r.ID()] = true
+	}
+	return nil
 }
 
 // Changes are the items that would make at least one call.

@@ -82,10 +82,11 @@ var errPatience = errors.New("took too long")
 func (w worker) persist(ctx context.Context, deadline time.Time, limit time.Duration, f func(context.Context) error) error {
 	ctx, cancel := context.WithDeadlineCause(ctx, deadline, fmt.Errorf("%w: gave up after %v", errPatience, limit))
 	defer cancel()
-	since := map[resource.Trouble]time.Time{}
+	spent := map[resource.Trouble]time.Duration{}
 	tries := map[resource.Trouble]int{}
 	var last error
 	for {
+		began := time.Now()
 		err := f(ctx)
 		if err == nil {
 			return nil
@@ -108,11 +109,14 @@ func (w worker) persist(ctx context.Context, deadline time.Time, limit time.Dura
 		}
 		last = err
 		if tries[trouble] == 0 {
-			since[trouble] = time.Now()
 			w.note(b.note)
+		} else {
+			// A try that went on for long met the trouble only at its end: a
+			// wait that polls for minutes may be throttled now and then.
+			spent[trouble] += min(time.Since(began), b.most)
 		}
 		pause := jitter(min(b.first<<min(tries[trouble], 10), b.most))
-		if time.Since(since[trouble])+pause > b.total {
+		if spent[trouble] += pause; spent[trouble] > b.total {
 			return &Exhausted{Trouble: trouble, After: b.total, Err: err}
 		}
 		tries[trouble]++
