@@ -1,0 +1,123 @@
+package kinesis
+
+import (
+	"math/big"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// Whatever is split and merged, every hash key has one open shard, and every
+// shard's keys come from its parents.
+func TestShardsCoverAllKeysWhateverIsResharded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Unix(1_700_000_000, 0)
+		st := &stream{retention: defaultRetention}
+		st.addShard(hash{}, lastHash, now)
+		for range rapid.IntRange(1, 12).Draw(t, "changes") {
+			now = now.Add(time.Minute)
+			switch rapid.SampledFrom([]string{"resize", "split", "merge"}).Draw(t, "change") {
+			case "resize":
+				n := rapid.IntRange(1, 40).Draw(t, "to")
+				st.resize(n, now)
+				if len(st.open) != n {
+					t.Fatalf("%d open shards, want %d", len(st.open), n)
+				}
+				for i, first := range uniform(n) {
+					if st.open[i].first != first {
+						t.Fatalf("shard %d of %d begins at %v, want %v", i, n, st.open[i].first, first)
+					}
+				}
+			case "split":
+				at := hash{rapid.Uint64().Draw(t, "hi"), rapid.Uint64().Draw(t, "lo")}
+				if sh := st.route(at); sh.first != at {
+					st.split(sh, at, now)
+				}
+			case "merge":
+				if len(st.open) > 1 {
+					i := rapid.IntRange(0, len(st.open)-2).Draw(t, "first")
+					st.merge(st.open[i], st.open[i+1], now)
+				}
+			}
+			checkShards(t, st)
+		}
+	})
+}
+
+func checkShards(t *rapid.T, st *stream) {
+	next := hash{}
+	for i, sh := range st.open {
+		if sh.first != next || sh.first.compare(sh.last) > 0 {
+			t.Fatalf("open shard %d is %v to %v, want it to begin at %v", i, sh.first, sh.last, next)
+		}
+		if !sh.closed.IsZero() || len(sh.children) > 0 {
+			t.Fatalf("shard %d takes records and is closed", sh.index)
+		}
+		if st.route(sh.first) != sh || st.route(sh.last) != sh {
+			t.Fatalf("the keys of shard %d lead elsewhere", sh.index)
+		}
+		next = sh.last.next()
+	}
+	if st.open[len(st.open)-1].last != lastHash {
+		t.Fatal("the last keys have no shard")
+	}
+	open := 0
+	for _, sh := range st.shards {
+		if sh.closed.IsZero() {
+			open++
+		} else if len(sh.children) == 0 {
+			t.Fatalf("shard %d is closed and left nothing", sh.index)
+		}
+		for _, p := range sh.parents {
+			parent := st.shards[p]
+			if parent.closed.IsZero() || parent.closed.After(sh.opened) {
+				t.Fatalf("shard %d opened before its parent %d closed", sh.index, p)
+			}
+			if parent.first.compare(sh.last) > 0 || parent.last.compare(sh.first) < 0 {
+				t.Fatalf("shard %d has no keys of its parent %d", sh.index, p)
+			}
+		}
+	}
+	if open != len(st.open) {
+		t.Fatalf("%d shards are open, %d take records", open, len(st.open))
+	}
+}
+
+func TestDoublingOnlySplitsAndHalvingOnlyMerges(t *testing.T) {
+	for n := 1; n <= 200; n++ {
+		st := &stream{retention: defaultRetention}
+		starts := uniform(n)
+		for i, first := range starts {
+			last := lastHash
+			if i+1 < n {
+				last = starts[i+1].previous()
+			}
+			st.addShard(first, last, time.Unix(0, 0))
+		}
+		st.resize(2*n, time.Unix(1, 0))
+		if got := len(st.shards); got != 3*n {
+			t.Fatalf("%d -> %d made %d shards, want %d", n, 2*n, got-n, 2*n)
+		}
+		st.resize(n, time.Unix(2, 0))
+		if got := len(st.shards); got != 4*n {
+			t.Fatalf("%d -> %d made %d shards, want %d", 2*n, n, got-3*n, n)
+		}
+	}
+}
+
+func TestSequenceNumbersGrowAndHaveAWSsLength(t *testing.T) {
+	sh := &shard{index: 12, opened: time.Unix(1_800_000_000, 0)}
+	previous := new(big.Int)
+	for _, n := range []uint64{0, 1, 2, 1 << 40, lastSequence} {
+		text := sh.sequence(n, sh.opened.Add(time.Hour))
+		if len(text) != 56 {
+			t.Errorf("%s has %d digits", text, len(text))
+		}
+		number, _ := new(big.Int).SetString(text, 10)
+		if number.Cmp(previous) <= 0 {
+			t.Errorf("%s does not grow", text)
+		}
+		previous = number
+	}
+}
