@@ -58,17 +58,22 @@ func KindOf(err error) Kind {
 	return Failed
 }
 
-// HintOf is the first hint found in err's chain, "" when there is none.
+// HintOf is the first hint found in err's tree, "" when there is none.
 func HintOf(err error) string {
-	for err != nil {
-		f, ok := errors.AsType[*Error](err)
-		if !ok {
-			return ""
+	switch e := err.(type) { //nolint:errorlint // this is the walk along the tree
+	case *Error:
+		if e.Hint != "" {
+			return e.Hint
 		}
-		if f.Hint != "" {
-			return f.Hint
+		return HintOf(e.err)
+	case interface{ Unwrap() error }:
+		return HintOf(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			if hint := HintOf(err); hint != "" {
+				return hint
+			}
 		}
-		err = f.err
 	}
 	return ""
 }
