@@ -11,10 +11,12 @@ import (
 	"github.com/ccs-platform/ccsctl/internal/sandbox/kinesis"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/kms"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/lambda"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/logs"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/s3"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/sqs"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/stepfunctions"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/sts"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/tagging"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
@@ -28,8 +30,10 @@ func services(b *bus.Bus, hook wire.Hook) ([]wire.Service, http.Handler) {
 		sqs.New(b).Wire(),
 		kinesis.New(b).Wire(),
 		cloudwatch.New(b).Wire(),
+		logs.New(b).Wire(),
 		lambda.New(b).Wire(),
 		stepfunctions.New(b).Wire(),
+		tagging.New(b).Wire(),
 	}, rest(s3.New(b, hook))
 }
 
