@@ -119,7 +119,7 @@ func Sort(err error) resource.Trouble {
 		return resource.Lasting
 	case Is(err, "QueueDeletedRecently"):
 		return resource.Recent
-	case says(err, fresh...):
+	case says(err, fresh...) && !refused(err):
 		return resource.Fresh
 	case Is(err, throttled...), Is(err, "LimitExceeded") && says(err, "rate exceeded", "too many requests"):
 		// Kinesis and Firehose also answer LimitExceededException to what no
@@ -134,6 +134,12 @@ func Sort(err error) resource.Trouble {
 	default:
 		return resource.Lasting
 	}
+}
+
+// refused reports whether err says that the caller, rather than a role that the
+// caller handed over, may not do something: no patience helps.
+func refused(err error) bool {
+	return Is(err, "AccessDenied") && says(err, "is not authorized to perform:")
 }
 
 func unavailable(err error) bool {
