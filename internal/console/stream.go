@@ -41,6 +41,15 @@ func (s *Stream) Terminal() bool { return s.terminal }
 // Width is the number of columns now, 0 when there is no limit.
 func (s *Stream) Width() int { return s.width() }
 
+// Fd is the descriptor of the file behind the stream, for those who follow the
+// size of a terminal; the highest number when there is no file.
+func (s *Stream) Fd() uintptr {
+	if f, ok := s.w.(*os.File); ok {
+		return f.Fd()
+	}
+	return ^uintptr(0)
+}
+
 // Painter paints for this stream.
 func (s *Stream) Painter() *Painter {
 	return &Painter{colour: s.colour, width: s.Width()}
