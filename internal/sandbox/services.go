@@ -7,12 +7,14 @@ import (
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/cloudwatch"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/glue"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/iam"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/kinesis"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/kms"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/lambda"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/logs"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/s3"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/sns"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/sqs"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/stepfunctions"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/sts"
@@ -28,12 +30,14 @@ func services(b *bus.Bus, hook wire.Hook) ([]wire.Service, http.Handler) {
 		iam.New(b).Wire(),
 		kms.New(b).Wire(),
 		sqs.New(b).Wire(),
+		sns.New(b).Wire(),
 		kinesis.New(b).Wire(),
 		cloudwatch.New(b).Wire(),
 		logs.New(b).Wire(),
 		lambda.New(b).Wire(),
 		stepfunctions.New(b).Wire(),
 		tagging.New(b).Wire(),
+		glue.New(b).Wire(),
 	}, rest(s3.New(b, hook))
 }
 
