@@ -1,0 +1,311 @@
+// Package sns is the sandbox's Simple Notification Service: topics with their
+// attributes and tags, and subscriptions with their confirmation. It checks
+// what is published; delivering it is not its business yet.
+package sns
+
+import (
+	"context"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
+)
+
+// Service is SNS.
+type Service struct {
+	bus *bus.Bus
+
+	mu            sync.Mutex
+	topics        map[string]*topic        // by ARN
+	subscriptions map[string]*subscription // by ARN
+}
+
+type topic struct {
+	arn           string
+	name          string
+	attributes    map[string]string // those that were set
+	tags          map[string]string
+	subscriptions []*subscription // as they came
+	deleted       int             // how many there were and are no more
+}
+
+func (t *topic) fifo() bool { return strings.HasSuffix(t.name, ".fifo") }
+
+// New is SNS with no topics.
+func New(b *bus.Bus) *Service {
+	s := &Service{bus: b, topics: map[string]*topic{}, subscriptions: map[string]*subscription{}}
+	b.Topics = s
+	b.ListTagged(s.tagged)
+	return s
+}
+
+// Wire is what the service offers.
+func (s *Service) Wire() wire.Service {
+	return wire.Service{Name: "sns", Invalid: "ValidationError", Ops: map[string]wire.Op{
+		"CreateTopic":               wire.Handle(s.createTopic),
+		"DeleteTopic":               wire.Handle(s.deleteTopic),
+		"GetTopicAttributes":        wire.Handle(s.getTopicAttributes),
+		"SetTopicAttributes":        wire.Handle(s.setTopicAttributes),
+		"ListTopics":                wire.Handle(s.listTopics),
+		"Subscribe":                 wire.Handle(s.subscribe),
+		"ConfirmSubscription":       wire.Handle(s.confirmSubscription),
+		"Unsubscribe":               wire.Handle(s.unsubscribe),
+		"ListSubscriptions":         wire.Handle(s.listSubscriptions),
+		"ListSubscriptionsByTopic":  wire.Handle(s.listSubscriptionsByTopic),
+		"GetSubscriptionAttributes": wire.Handle(s.getSubscriptionAttributes),
+		"SetSubscriptionAttributes": wire.Handle(s.setSubscriptionAttributes),
+		"TagResource":               wire.Handle(s.tagResource),
+		"UntagResource":             wire.Handle(s.untagResource),
+		"ListTagsForResource":       wire.Handle(s.listTagsForResource),
+		"Publish":                   wire.Handle(s.publish),
+		"PublishBatch":              wire.Handle(s.publishBatch),
+	}}
+}
+
+// Topic implements bus.Topics.
+func (s *Service) Topic(arn string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.topics[arn] != nil
+}
+
+func (s *Service) tagged() []bus.Tagged {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []bus.Tagged
+	for _, t := range s.topics {
+		if len(t.tags) > 0 {
+			list = append(list, bus.Tagged{ARN: t.arn, Tags: maps.Clone(t.tags)})
+		}
+	}
+	return list
+}
+
+func invalid(format string, args ...any) *wire.Error {
+	return wire.Errorf("InvalidParameterException", "Invalid parameter: "+format, args...)
+}
+
+// find is the topic of an ARN.
+func (s *Service) find(arn string) (*topic, error) {
+	if err := checkARN("TopicArn", arn); err != nil {
+		return nil, err
+	}
+	if n := strings.Count(arn, ":") + 1; n > 6 {
+		return nil, invalid("Topic Name") // a subscription's ARN, most often
+	}
+	if t := s.topics[arn]; t != nil {
+		return t, nil
+	}
+	return nil, wire.Errorf("NotFoundException", "Topic does not exist")
+}
+
+func checkARN(parameter, arn string) error {
+	if n := strings.Count(arn, ":") + 1; n < 6 {
+		return invalid("%s Reason: An ARN must have at least 6 elements, not %d", parameter, n)
+	}
+	return nil
+}
+
+var goodName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
+
+func (s *Service) createTopic(_ context.Context, in *sns.CreateTopicInput) (*sns.CreateTopicOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := *in.Name
+	base, fifo := strings.CutSuffix(name, ".fifo")
+	if len(name) > 256 || !goodName.MatchString(base) || fifo != (in.Attributes["FifoTopic"] == "true") {
+		return nil, invalid("Topic Name")
+	}
+	t := &topic{arn: s.bus.ARN("sns", name), name: name, attributes: map[string]string{}}
+	for _, k := range slices.Sorted(maps.Keys(in.Attributes)) {
+		if err := t.set(k, in.Attributes[k], true); err != nil {
+			e := *err
+			e.Message = strings.Replace(e.Message, "Invalid parameter: ", "Invalid parameter: Attributes Reason: ", 1)
+			return nil, &e
+		}
+	}
+	tags, err := readTags(in.Tags, nil)
+	if err != nil {
+		return nil, err
+	}
+	t.tags = tags
+	old := s.topics[t.arn]
+	if old == nil {
+		s.topics[t.arn] = t
+		return &sns.CreateTopicOutput{TopicArn: aws.String(t.arn)}, nil
+	}
+	// Trap 25: what is not said is not compared, and what is said must be so.
+	for k := range in.Attributes {
+		if s.attribute(old, k) != s.attribute(t, k) {
+			return nil, invalid("Attributes Reason: Topic already exists with different attributes")
+		}
+	}
+	if len(tags) > 0 && !maps.Equal(tags, old.tags) {
+		return nil, invalid("Tags Reason: Topic already exists with different tags")
+	}
+	return &sns.CreateTopicOutput{TopicArn: aws.String(t.arn)}, nil
+}
+
+func (s *Service) deleteTopic(_ context.Context, in *sns.DeleteTopicInput) (*sns.DeleteTopicOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.find(*in.TopicArn)
+	if err != nil {
+		if err.(*wire.Error).Code == "NotFoundException" {
+			err = nil // deleting is idempotent
+		}
+		return &sns.DeleteTopicOutput{}, err
+	}
+	for _, sub := range t.subscriptions {
+		delete(s.subscriptions, sub.arn)
+	}
+	delete(s.topics, t.arn)
+	return &sns.DeleteTopicOutput{}, nil
+}
+
+func (s *Service) listTopics(_ context.Context, in *sns.ListTopicsInput) (*sns.ListTopicsOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	page, next, err := paginate(slices.Sorted(maps.Keys(s.topics)), in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	out := &sns.ListTopicsOutput{NextToken: next}
+	for _, arn := range page {
+		out.Topics = append(out.Topics, types.Topic{TopicArn: aws.String(arn)})
+	}
+	return out, nil
+}
+
+// paginate cuts a page of a hundred, which is all that SNS gives at once.
+func paginate(arns []string, token *string) (page []string, next *string, err error) {
+	const most = 100
+	if token != nil {
+		i, ok := slices.BinarySearch(arns, *token)
+		if !ok && i == len(arns) {
+			return nil, nil, invalid("NextToken")
+		}
+		arns = arns[i:]
+	}
+	if len(arns) > most {
+		return arns[:most], aws.String(arns[most]), nil
+	}
+	return arns, nil, nil
+}
+
+// settable are the attributes of a topic that can be set, but for those of a
+// FIFO topic and of delivery status logging.
+var settable = []string{"DeliveryPolicy", "DisplayName", "Policy", "TracingConfig", "KmsMasterKeyId", "SignatureVersion"}
+
+var feedback = regexp.MustCompile(`^(HTTP|Firehose|Lambda|Application|SQS)(SuccessFeedbackRoleArn|SuccessFeedbackSampleRate|FailureFeedbackRoleArn)$`)
+
+// set sets one attribute. The name is judged before the value.
+func (t *topic) set(name, value string, creating bool) *wire.Error {
+	fifoOnly := name == "ContentBasedDeduplication" || name == "FifoThroughputScope" || name == "ArchivePolicy" || (name == "FifoTopic" && creating)
+	switch {
+	case fifoOnly && (t.fifo() || (name == "FifoTopic" && value == "false")):
+	case slices.Contains(settable, name), feedback.MatchString(name):
+	default:
+		return invalid("AttributeName")
+	}
+	switch name {
+	case "DisplayName":
+		if len(value) > 100 {
+			return invalid("DisplayName")
+		}
+	case "Policy":
+		if err := t.checkPolicy(value); err != nil {
+			return err
+		}
+	case "ContentBasedDeduplication":
+		if value != "true" && value != "false" {
+			return invalid("ContentBasedDeduplication")
+		}
+	case "SignatureVersion":
+		if value != "1" && value != "2" {
+			return invalid("SignatureVersion")
+		}
+	case "TracingConfig":
+		if value != "PassThrough" && value != "Active" {
+			return invalid("TracingConfig")
+		}
+	}
+	if value == "" || (name == "FifoTopic" && value == "false") {
+		delete(t.attributes, name)
+	} else {
+		t.attributes[name] = value
+	}
+	return nil
+}
+
+// attribute is an attribute as GetTopicAttributes shows it, "" for one that it
+// leaves out.
+func (s *Service) attribute(t *topic, name string) string {
+	if v := t.attributes[name]; v != "" {
+		return v
+	}
+	switch name {
+	case "Policy":
+		return s.defaultPolicy(t)
+	case "ContentBasedDeduplication":
+		if t.fifo() {
+			return "false"
+		}
+	}
+	return ""
+}
+
+// defaultPolicy lets everything whose source is the account publish.
+func (s *Service) defaultPolicy(t *topic) string {
+	return `{"Version":"2008-10-17","Id":"__default_policy_ID","Statement":[{"Sid":"__default_statement_ID","Effect":"Allow","Principal":{"AWS":"*"},` +
+		`"Action":["SNS:GetTopicAttributes","SNS:SetTopicAttributes","SNS:AddPermission","SNS:RemovePermission","SNS:DeleteTopic","SNS:Subscribe","SNS:ListSubscriptionsByTopic","SNS:Publish"],` +
+		`"Resource":"` + t.arn + `","Condition":{"StringEquals":{"AWS:SourceOwner":"` + s.bus.Account + `"}}}]}`
+}
+
+const effectiveDelivery = `{"http":{"defaultHealthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":20,"numRetries":3,"numMaxDelayRetries":0,"numNoDelayRetries":0,"numMinDelayRetries":0,"backoffFunction":"linear"},"disableSubscriptionOverrides":false,"defaultRequestPolicy":{"headerContentType":"text/plain; charset=UTF-8"}}}`
+
+func (s *Service) getTopicAttributes(_ context.Context, in *sns.GetTopicAttributesInput) (*sns.GetTopicAttributesOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.find(*in.TopicArn)
+	if err != nil {
+		return nil, err
+	}
+	pending := 0
+	for _, sub := range t.subscriptions {
+		if sub.pending() {
+			pending++
+		}
+	}
+	all := map[string]string{
+		"TopicArn": t.arn, "Owner": s.bus.Account, "DisplayName": "", "EffectiveDeliveryPolicy": effectiveDelivery,
+		"Policy": s.attribute(t, "Policy"), "SubscriptionsConfirmed": number(len(t.subscriptions) - pending),
+		"SubscriptionsPending": number(pending), "SubscriptionsDeleted": number(t.deleted),
+	}
+	if t.fifo() {
+		all["ContentBasedDeduplication"] = "false"
+	}
+	maps.Copy(all, t.attributes)
+	return &sns.GetTopicAttributesOutput{Attributes: all}, nil
+}
+
+func (s *Service) setTopicAttributes(_ context.Context, in *sns.SetTopicAttributesInput) (*sns.SetTopicAttributesOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.find(*in.TopicArn)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.set(*in.AttributeName, aws.ToString(in.AttributeValue), false); err != nil {
+		return nil, err
+	}
+	return &sns.SetTopicAttributesOutput{}, nil
+}

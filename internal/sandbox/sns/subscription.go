@@ -1,0 +1,323 @@
+package sns
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+
+	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
+)
+
+// tokenLife is how long a subscription waits for its confirmation.
+const tokenLife = 48 * time.Hour
+
+type subscription struct {
+	arn        string
+	topic      *topic
+	protocol   string
+	endpoint   string
+	attributes map[string]string // those that were set
+	token      string            // of the confirmation it waits for, "" when confirmed
+	made       time.Time
+}
+
+func (s *subscription) pending() bool { return s.token != "" }
+
+// listed is the ARN that lists give.
+func (s *subscription) listed() string {
+	if s.pending() {
+		return "PendingConfirmation"
+	}
+	return s.arn
+}
+
+func number(n int) string { return strconv.Itoa(n) }
+
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+func newToken() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// endpoint is one protocol: what its endpoints look like, what SNS says of
+// others, and whether the endpoint's owner must confirm.
+type endpoint struct {
+	shape    *regexp.Regexp
+	refusal  string
+	confirms bool
+	fifo     bool // FIFO topics deliver to it
+}
+
+var endpoints = map[string]endpoint{
+	"http":        {shape: regexp.MustCompile(`^http://[^/]`), refusal: "Endpoint must match the specified protocol", confirms: true},
+	"https":       {shape: regexp.MustCompile(`^https://[^/]`), refusal: "Endpoint must match the specified protocol", confirms: true},
+	"email":       {shape: regexp.MustCompile(`^[^@\s;,]+@[^@\s;,]+$`), refusal: "Email address", confirms: true},
+	"email-json":  {shape: regexp.MustCompile(`^[^@\s;,]+@[^@\s;,]+$`), refusal: "Email address", confirms: true},
+	"sms":         {shape: regexp.MustCompile(`^\+?[0-9][0-9-]{5,18}$`), refusal: "Invalid SMS endpoint: %s"},
+	"sqs":         {shape: regexp.MustCompile(`^arn:[^:]+:sqs:[^:]+:\d{12}:[^:]+$`), refusal: "SQS endpoint ARN", fifo: true},
+	"lambda":      {shape: regexp.MustCompile(`^arn:[^:]+:lambda:[^:]+:\d{12}:function:.+$`), refusal: "Lambda endpoint ARN"},
+	"firehose":    {shape: regexp.MustCompile(`^arn:[^:]+:firehose:[^:]+:\d{12}:deliverystream/.+$`), refusal: "Firehose endpoint ARN"},
+	"application": {shape: regexp.MustCompile(`^arn:[^:]+:sns:[^:]+:\d{12}:endpoint/.+$`), refusal: "ApplicationEndpoint ARN"},
+}
+
+func (s *Service) subscribe(_ context.Context, in *sns.SubscribeInput) (*sns.SubscribeOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.find(*in.TopicArn)
+	if err != nil {
+		return nil, err
+	}
+	sub := &subscription{
+		arn: t.arn + ":" + newID(), topic: t, protocol: *in.Protocol, endpoint: aws.ToString(in.Endpoint),
+		attributes: map[string]string{}, made: time.Now(),
+	}
+	if err := sub.check(); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(in.Attributes)) {
+		if err := sub.set(name, in.Attributes[name]); err != nil {
+			e := *err
+			e.Message = strings.Replace(e.Message, "Invalid parameter: ", "Invalid parameter: Attributes Reason: ", 1)
+			return nil, &e
+		}
+	}
+	if sub.protocol == "firehose" && sub.attributes["SubscriptionRoleArn"] == "" {
+		return nil, invalid("Attributes Reason: SubscriptionRoleArn is required for firehose protocol")
+	}
+	s.expire()
+	if old := t.same(sub); old != nil {
+		for name := range in.Attributes {
+			if old.attributes[name] != sub.attributes[name] {
+				return nil, invalid("Attributes Reason: Subscription already exists with different attributes")
+			}
+		}
+		sub = old
+	} else {
+		if endpoints[sub.protocol].confirms {
+			sub.token = newToken()
+		}
+		t.subscriptions = append(t.subscriptions, sub)
+		s.subscriptions[sub.arn] = sub
+	}
+	arn := sub.arn
+	if sub.pending() && !in.ReturnSubscriptionArn {
+		arn = "pending confirmation"
+	}
+	return &sns.SubscribeOutput{SubscriptionArn: aws.String(arn)}, nil
+}
+
+// check refuses endpoints that do not suit the protocol or the topic.
+func (s *subscription) check() *wire.Error {
+	e, ok := endpoints[s.protocol]
+	switch {
+	case !ok:
+		return invalid("Amazon SNS does not support this protocol string: %s", s.protocol)
+	case !e.shape.MatchString(s.endpoint):
+		return invalid("%s", strings.ReplaceAll(e.refusal, "%s", s.endpoint))
+	case s.topic.fifo() && !e.fifo:
+		return invalid("Invalid parameter: Invalid protocol type: %s", s.protocol)
+	case s.protocol == "sqs" && !s.topic.fifo() && strings.HasSuffix(s.endpoint, ".fifo"):
+		return invalid("Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
+	}
+	return nil
+}
+
+// set sets one attribute.
+func (s *subscription) set(name, value string) *wire.Error {
+	switch name {
+	case "RawMessageDelivery":
+		if value != "true" && value != "false" {
+			return invalid("RawMessageDelivery: Invalid value [%s]. Must be true or false.", value)
+		}
+		if value == "true" && s.protocol != "sqs" && s.protocol != "http" && s.protocol != "https" && s.protocol != "firehose" {
+			return invalid("Delivery protocol [%s] does not support raw message delivery.", s.protocol)
+		}
+	case "FilterPolicyScope":
+		if value != "MessageAttributes" && value != "MessageBody" {
+			return invalid("FilterPolicyScope: Invalid value [%s]. Please use either MessageBody or MessageAttributes", value)
+		}
+	case "FilterPolicy", "DeliveryPolicy", "RedrivePolicy":
+		if value != "" && !json.Valid([]byte(value)) {
+			return invalid("%s: failed to parse JSON.", name)
+		}
+		var p struct {
+			Target string `json:"deadLetterTargetArn"`
+		}
+		if name == "RedrivePolicy" && value != "" && (json.Unmarshal([]byte(value), &p) != nil || !endpoints["sqs"].shape.MatchString(p.Target)) {
+			return invalid("RedrivePolicy: deadLetterTargetArn is an invalid arn")
+		}
+	case "SubscriptionRoleArn":
+	default:
+		return invalid("AttributeName")
+	}
+	if value == "" {
+		delete(s.attributes, name)
+	} else {
+		s.attributes[name] = value
+	}
+	return nil
+}
+
+// same is the subscription of the same endpoint, of which a topic has one.
+func (t *topic) same(sub *subscription) *subscription {
+	i := slices.IndexFunc(t.subscriptions, func(s *subscription) bool {
+		return s.protocol == sub.protocol && s.endpoint == sub.endpoint
+	})
+	if i < 0 {
+		return nil
+	}
+	return t.subscriptions[i]
+}
+
+// expire forgets subscriptions that nobody confirmed in time.
+func (s *Service) expire() {
+	for _, sub := range s.subscriptions {
+		if sub.pending() && time.Since(sub.made) >= tokenLife {
+			s.remove(sub)
+		}
+	}
+}
+
+func (s *Service) remove(sub *subscription) {
+	delete(s.subscriptions, sub.arn)
+	t := sub.topic
+	t.subscriptions = slices.DeleteFunc(t.subscriptions, func(o *subscription) bool { return o == sub })
+	t.deleted++
+}
+
+// confirmSubscription ends the wait. Nobody gets the tokens yet: they are of
+// use once something is delivered.
+func (s *Service) confirmSubscription(_ context.Context, in *sns.ConfirmSubscriptionInput) (*sns.ConfirmSubscriptionOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.find(*in.TopicArn)
+	if err != nil {
+		return nil, err
+	}
+	s.expire()
+	for _, sub := range t.subscriptions {
+		if sub.pending() && sub.token == *in.Token {
+			sub.token = ""
+			return &sns.ConfirmSubscriptionOutput{SubscriptionArn: aws.String(sub.arn)}, nil
+		}
+	}
+	return nil, invalid("Token")
+}
+
+func (s *Service) unsubscribe(_ context.Context, in *sns.UnsubscribeInput) (*sns.UnsubscribeOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	arn := *in.SubscriptionArn
+	if err := checkARN("SubscriptionArn", arn); err != nil {
+		return nil, err // the literal PendingConfirmation of a list, for one
+	}
+	sub := s.subscriptions[arn]
+	if sub == nil {
+		return &sns.UnsubscribeOutput{}, nil // idempotent
+	}
+	if sub.pending() {
+		return nil, invalid("SubscriptionArn Reason: this subscription is pending confirmation and can't be unsubscribed")
+	}
+	s.remove(sub)
+	return &sns.UnsubscribeOutput{}, nil
+}
+
+func (s *Service) listSubscriptions(_ context.Context, in *sns.ListSubscriptionsInput) (*sns.ListSubscriptionsOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	page, next, err := s.list(slices.Collect(maps.Values(s.subscriptions)), in.NextToken)
+	return &sns.ListSubscriptionsOutput{Subscriptions: page, NextToken: next}, err
+}
+
+func (s *Service) listSubscriptionsByTopic(_ context.Context, in *sns.ListSubscriptionsByTopicInput) (*sns.ListSubscriptionsByTopicOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.find(*in.TopicArn)
+	if err != nil {
+		return nil, err
+	}
+	s.expire()
+	page, next, err := s.list(t.subscriptions, in.NextToken)
+	return &sns.ListSubscriptionsByTopicOutput{Subscriptions: page, NextToken: next}, err
+}
+
+// list makes a page of subscriptions, by ARN.
+func (s *Service) list(subs []*subscription, token *string) (page []types.Subscription, next *string, err error) {
+	arns := make([]string, len(subs))
+	for i, sub := range subs {
+		arns[i] = sub.arn
+	}
+	slices.Sort(arns)
+	arns, next, err = paginate(arns, token)
+	for _, arn := range arns {
+		sub := s.subscriptions[arn]
+		page = append(page, types.Subscription{
+			SubscriptionArn: aws.String(sub.listed()), TopicArn: aws.String(sub.topic.arn), Owner: aws.String(s.bus.Account),
+			Protocol: aws.String(sub.protocol), Endpoint: aws.String(sub.endpoint),
+		})
+	}
+	return page, next, err
+}
+
+// subscription finds one by its ARN, confirmed or not.
+func (s *Service) subscription(arn string) (*subscription, error) {
+	if err := checkARN("SubscriptionArn", arn); err != nil {
+		return nil, err
+	}
+	s.expire()
+	if sub := s.subscriptions[arn]; sub != nil {
+		return sub, nil
+	}
+	return nil, wire.Errorf("NotFoundException", "Subscription does not exist")
+}
+
+func (s *Service) getSubscriptionAttributes(_ context.Context, in *sns.GetSubscriptionAttributesInput) (*sns.GetSubscriptionAttributesOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub, err := s.subscription(*in.SubscriptionArn)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{
+		"SubscriptionArn": sub.arn, "TopicArn": sub.topic.arn, "Owner": s.bus.Account, "Protocol": sub.protocol, "Endpoint": sub.endpoint,
+		"PendingConfirmation": strconv.FormatBool(sub.pending()), "ConfirmationWasAuthenticated": strconv.FormatBool(!sub.pending()),
+		"RawMessageDelivery": "false", "SubscriptionPrincipal": "arn:aws:iam::" + s.bus.Account + ":user/sandbox",
+	}
+	maps.Copy(all, sub.attributes)
+	if all["FilterPolicy"] != "" {
+		all["FilterPolicyScope"] = cmp.Or(all["FilterPolicyScope"], "MessageAttributes")
+	}
+	return &sns.GetSubscriptionAttributesOutput{Attributes: all}, nil
+}
+
+func (s *Service) setSubscriptionAttributes(_ context.Context, in *sns.SetSubscriptionAttributesInput) (*sns.SetSubscriptionAttributesOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub, err := s.subscription(*in.SubscriptionArn)
+	if err != nil {
+		return nil, err
+	}
+	if err := sub.set(*in.AttributeName, aws.ToString(in.AttributeValue)); err != nil {
+		return nil, err
+	}
+	return &sns.SetSubscriptionAttributesOutput{}, nil
+}
