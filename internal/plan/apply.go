@@ -147,8 +147,8 @@ func (r *run) change(stop context.Context, id resource.ID, c resource.Change) er
 	w := worker{
 		sort: r.opts.Sort,
 		note: note,
-		call: resource.WithNotes(r.ctx, note),
-		wait: resource.WithNotes(stop, note),
+		call: resource.WithNotes(resource.For(r.ctx, id), note),
+		wait: resource.WithNotes(resource.For(stop, id), note),
 	}
 	res.Outcome = Done
 	for _, s := range c.Steps {

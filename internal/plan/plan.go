@@ -61,7 +61,7 @@ func compute(ctx context.Context, g *graph.Graph[resource.Resource],
 		flat.Add(r)
 	}
 	results, err := flat.Walk(ctx, Parallel, func(ctx context.Context, r resource.Resource) error {
-		c, err := read(r, ctx)
+		c, err := read(r, resource.For(ctx, r.ID()))
 		changes[index[r]] = c
 		return err
 	})

@@ -13,6 +13,18 @@ func WithNotes(ctx context.Context, f func(note string)) context.Context {
 	return context.WithValue(ctx, noteKey{}, f)
 }
 
+type idKey struct{}
+
+// For returns a context for work on behalf of a resource, so that whoever sees
+// the calls under it can tell whose they are.
+func For(ctx context.Context, id ID) context.Context { return context.WithValue(ctx, idKey{}, id) }
+
+// Of is the resource that ctx works for; ok is false when there is none.
+func Of(ctx context.Context) (id ID, ok bool) {
+	id, ok = ctx.Value(idKey{}).(ID)
+	return id, ok
+}
+
 // Note says what the work under ctx is doing or waiting for, in words that fit
 // behind a resource's name: "waiting until the stream is ACTIVE". Without
 // WithNotes it does nothing.
