@@ -93,6 +93,10 @@ func (s *Service) Wire() wire.Service {
 		"DeregisterStreamConsumer":      wire.Handle(s.deregisterConsumer),
 		"ListStreamConsumers":           wire.Handle(s.listConsumers),
 		"DescribeStreamConsumer":        wire.Handle(s.describeConsumer),
+		"PutRecord":                     wire.Handle(s.putRecord),
+		"PutRecords":                    wire.Handle(s.putRecords),
+		"GetShardIterator":              wire.Handle(s.getShardIterator),
+		"GetRecords":                    wire.Handle(s.getRecords),
 	}}
 }
 

@@ -88,6 +88,11 @@ type shard struct {
 	children    []int
 	opened      time.Time
 	closed      time.Time // zero while it is open
+
+	records []record // not yet expired, oldest first
+	taken   uint64   // how many there ever were: the number of the newest
+	writes  meter
+	reads   meter
 }
 
 func shardID(index int) string { return fmt.Sprintf("shardId-%012d", index) }
@@ -190,16 +195,4 @@ func (sh *shard) describe() types.Shard {
 		d.SequenceNumberRange.EndingSequenceNumber = aws.String(sh.sequence(lastSequence, sh.closed))
 	}
 	return d
-}
-
-const lastSequence = 1<<63 - 1
-
-// sequence is the number of the n-th record of the shard: 56 digits like
-// AWS's, growing with n, which name the shard and when it was opened.
-func (sh *shard) sequence(n uint64, at time.Time) string {
-	var b [24]byte
-	binary.BigEndian.PutUint64(b[:8], 2<<56|uint64(sh.opened.Unix())&(1<<36-1)<<20)
-	binary.BigEndian.PutUint64(b[8:16], n)
-	binary.BigEndian.PutUint64(b[16:], uint64(at.Unix())&(1<<36-1)<<28|uint64(sh.index)&(1<<24-1)<<4|2)
-	return new(big.Int).SetBytes(b[:]).String()
 }
