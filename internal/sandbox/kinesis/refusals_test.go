@@ -81,9 +81,9 @@ func TestRefusals(t *testing.T) {
 		code string
 		says string
 	}{
-		"more than double": {func(ctx context.Context, c *kinesis.Client) error { return resize(ctx, c, 9) },
+		"more than double": {func(ctx context.Context, c *kinesis.Client) error { return resize(ctx, c, 11) },
 			"LimitExceededException", "cannot scale up over double your current open shard count"},
-		"less than half": {func(ctx context.Context, c *kinesis.Client) error { return resize(ctx, c, 1) },
+		"less than half": {func(ctx context.Context, c *kinesis.Client) error { return resize(ctx, c, 2) },
 			"LimitExceededException", "cannot scale down below half your current open shard count"},
 		"a name taken": {func(ctx context.Context, c *kinesis.Client) error {
 			_, err := c.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: name, ShardCount: aws.Int32(1)})
@@ -116,7 +116,7 @@ func TestRefusals(t *testing.T) {
 			return err
 		}, "InvalidArgumentException", "not an adjacent pair"},
 		"the last and the first": {func(ctx context.Context, c *kinesis.Client) error {
-			_, err := c.MergeShards(ctx, &kinesis.MergeShardsInput{StreamName: name, ShardToMerge: aws.String("shardId-000000000003"), AdjacentShardToMerge: aws.String("shardId-000000000000")})
+			_, err := c.MergeShards(ctx, &kinesis.MergeShardsInput{StreamName: name, ShardToMerge: aws.String("shardId-000000000004"), AdjacentShardToMerge: aws.String("shardId-000000000000")})
 			return err
 		}, "InvalidArgumentException", "not an adjacent pair"},
 		"a split outside the shard": {func(ctx context.Context, c *kinesis.Client) error {
@@ -174,7 +174,7 @@ func TestRefusals(t *testing.T) {
 		}, "InvalidArgumentException", "do not name the same stream"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			bubble(t, 4, func(t *testing.T, c *kinesis.Client, _ aws.Config) {
+			bubble(t, 5, func(t *testing.T, c *kinesis.Client, _ aws.Config) {
 				err := r.call(t.Context(), c)
 				if !apierr.Is(err, r.code) || !strings.Contains(apierr.Message(err), r.says) {
 					t.Errorf("got %v, want %s: …%s…", err, r.code, r.says)
