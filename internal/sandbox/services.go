@@ -7,6 +7,7 @@ import (
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/cloudwatch"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/firehose"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/glue"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/iam"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/kinesis"
@@ -38,6 +39,7 @@ func services(b *bus.Bus, hook wire.Hook) ([]wire.Service, http.Handler) {
 		stepfunctions.New(b).Wire(),
 		tagging.New(b).Wire(),
 		glue.New(b).Wire(),
+		firehose.New(b).Wire(),
 	}, rest(s3.New(b, hook))
 }
 
