@@ -131,35 +131,6 @@ func TestAShardTakesAMegabyteASecond(t *testing.T) {
 	})
 }
 
-// An answer carries ten megabytes, and then the shard gives nothing for as long
-// as that takes at two a second.
-func TestALargeAnswerHoldsUpTheNext(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, c *kinesis.Client, _ aws.Config) {
-		for range 12 {
-			_, err := c.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: name, Data: make([]byte, 1<<20-1), PartitionKey: aws.String("k")})
-			must(t, err)
-			time.Sleep(time.Second)
-		}
-		it := iteratorAt(t, c, &kinesis.GetShardIteratorInput{ShardIteratorType: types.ShardIteratorTypeTrimHorizon})
-		out, err := c.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: it})
-		must(t, err)
-		if len(out.Records) != 10 || *out.MillisBehindLatest != 2000 {
-			t.Errorf("%d records, %d ms behind", len(out.Records), *out.MillisBehindLatest)
-		}
-		for range 5 {
-			if _, err := c.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: out.NextShardIterator}); !apierr.Is(err, "ProvisionedThroughputExceededException") {
-				t.Errorf("too soon: %v", err)
-			}
-			time.Sleep(time.Second)
-		}
-		out, err = c.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: out.NextShardIterator})
-		must(t, err)
-		if len(out.Records) != 2 || *out.MillisBehindLatest != 0 {
-			t.Errorf("then %d records, %d ms behind", len(out.Records), *out.MillisBehindLatest)
-		}
-	})
-}
-
 // A reader that follows the lineage, parents before children, sees each record
 // once, and each key's in order, whatever is resharded meanwhile.
 func TestReadersFollowAReshard(t *testing.T) {
