@@ -121,6 +121,9 @@ func jsonTree(body []byte) (map[string]any, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return nil, errors.New("more than one value in the request")
 	}
+	if tree == nil { // the text "null"
+		tree = map[string]any{}
+	}
 	return tree, nil
 }
 
@@ -221,7 +224,9 @@ func (c *codec) write(w http.ResponseWriter, req *request, status int, body []by
 func (c *codec) fail(w http.ResponseWriter, req *request, err error) {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
-		slog.Error("sandbox", "operation", req.op, "err", err)
+		if req.http.Context().Err() == nil { // else nobody waits for the answer
+			slog.Error("sandbox", "operation", req.op, "err", err)
+		}
 		e = &Error{Code: "InternalFailure", Message: err.Error(), Status: http.StatusInternalServerError}
 	}
 	code, status := e.Code, http.StatusBadRequest

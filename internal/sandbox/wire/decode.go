@@ -127,11 +127,7 @@ func (w *walk) value(shape, path string, v any, dst reflect.Value) error {
 		dst.SetBool(b)
 		return err
 	default: // integer, long, float, double
-		n, err := toNumber(v)
-		if err != nil {
-			return err
-		}
-		return w.number(s, path, n, dst)
+		return w.number(s, path, v, dst)
 	}
 }
 
@@ -140,7 +136,7 @@ func (w *walk) list(s model.Shape, path string, v any, dst reflect.Value) error 
 	if !ok {
 		return mistyped(v, "list")
 	}
-	w.size(s, path, fmt.Sprint(items), len(items), "length")
+	w.size(s, path, items, len(items))
 	out := reflect.MakeSlice(dst.Type(), len(items), len(items))
 	for i, item := range items {
 		if item == nil {
@@ -159,7 +155,7 @@ func (w *walk) mapping(s model.Shape, path string, v any, dst reflect.Value) err
 	if !ok {
 		return mistyped(v, "map")
 	}
-	w.size(s, path, fmt.Sprint(tree), len(tree), "length")
+	w.size(s, path, tree, len(tree))
 	out := reflect.MakeMapWithSize(dst.Type(), len(tree))
 	for k, item := range tree {
 		key := reflect.New(dst.Type().Key()).Elem()
@@ -185,7 +181,7 @@ func (w *walk) text(s model.Shape, path string, v any, dst reflect.Value) error 
 	}
 	dst.SetString(text)
 	if s.Min != nil || s.Max != nil {
-		w.size(s, path, text, utf8.RuneCountInString(text), "length")
+		w.size(s, path, text, utf8.RuneCountInString(text))
 	}
 	if s.Pattern != "" && !w.pattern(s.Pattern).MatchString(text) {
 		w.refuse(path, text, "satisfy regular expression pattern: "+s.Pattern)
@@ -209,21 +205,26 @@ func (w *walk) blob(s model.Shape, path string, v any, dst reflect.Value) error 
 	default:
 		return mistyped(v, "Blob")
 	}
-	w.size(s, path, "java.nio.HeapByteBuffer", len(data), "length")
+	w.size(s, path, "java.nio.HeapByteBuffer", len(data))
 	dst.SetBytes(data)
 	return nil
 }
 
-func (w *walk) size(s model.Shape, path, value string, n int, what string) {
+// size bounds a length. The value is written out only when it is refused.
+func (w *walk) size(s model.Shape, path string, value any, n int) {
 	if s.Min != nil && float64(n) < *s.Min {
-		w.refuse(path, value, fmt.Sprintf("have %s greater than or equal to %.0f", what, *s.Min))
+		w.refuse(path, fmt.Sprint(value), fmt.Sprintf("have length greater than or equal to %.0f", *s.Min))
 	}
 	if s.Max != nil && float64(n) > *s.Max {
-		w.refuse(path, value, fmt.Sprintf("have %s less than or equal to %.0f", what, *s.Max))
+		w.refuse(path, fmt.Sprint(value), fmt.Sprintf("have length less than or equal to %.0f", *s.Max))
 	}
 }
 
-func (w *walk) number(s model.Shape, path string, n float64, dst reflect.Value) error {
+func (w *walk) number(s model.Shape, path string, v any, dst reflect.Value) error {
+	n, err := toNumber(v)
+	if err != nil {
+		return err
+	}
 	if s.Min != nil && n < *s.Min {
 		w.refuse(path, strconv.FormatFloat(n, 'f', -1, 64), fmt.Sprintf("have value greater than or equal to %.0f", *s.Min))
 	}
@@ -234,10 +235,11 @@ func (w *walk) number(s model.Shape, path string, n float64, dst reflect.Value) 
 		dst.SetFloat(n)
 		return nil
 	}
-	if n != math.Trunc(n) || dst.OverflowInt(int64(n)) {
-		return malformed{fmt.Errorf("%v at %s is no %s", n, path, s.Type)}
+	i, ok := toInteger(v, n)
+	if !ok || dst.OverflowInt(i) {
+		return malformed{fmt.Errorf("%v at %s is no %s", v, path, s.Type)}
 	}
-	dst.SetInt(int64(n))
+	dst.SetInt(i)
 	return nil
 }
 
@@ -275,14 +277,25 @@ func toNumber(v any) (float64, error) {
 		}
 	case int64:
 		return float64(v), nil
-	case uint64:
-		return float64(v), nil
 	case float64:
 		return v, nil
-	case float32:
-		return float64(v), nil
 	}
 	return 0, mistyped(v, "Number")
+}
+
+// toInteger is v, whose value is about n, as a whole number. What fits into 64
+// bits keeps them all, which a float64 does not.
+func toInteger(v any, n float64) (int64, bool) {
+	switch v := v.(type) {
+	case int64:
+		return v, true
+	case json.Number:
+		if i, err := v.Int64(); err == nil {
+			return i, true
+		}
+	}
+	whole := n == math.Trunc(n) && n >= -1<<63 && n < 1<<63
+	return int64(n), whole
 }
 
 func toTime(v any) (time.Time, error) {

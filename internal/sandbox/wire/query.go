@@ -2,8 +2,9 @@ package wire
 
 import (
 	"encoding/json"
+	"maps"
 	"net/url"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,16 +52,15 @@ func (n *node) put(path []string, text string) {
 
 // numbered are the children named by numbers, in their order.
 func (n *node) numbered() []*node {
-	var keys []int
-	for k := range n.children {
+	byNumber := map[int]*node{}
+	for k, child := range n.children {
 		if i, err := strconv.Atoi(k); err == nil {
-			keys = append(keys, i)
+			byNumber[i] = child
 		}
 	}
-	sort.Ints(keys)
-	nodes := make([]*node, 0, len(keys))
-	for _, k := range keys {
-		nodes = append(nodes, n.children[strconv.Itoa(k)])
+	nodes := make([]*node, 0, len(byNumber))
+	for _, i := range slices.Sorted(maps.Keys(byNumber)) {
+		nodes = append(nodes, byNumber[i])
 	}
 	return nodes
 }

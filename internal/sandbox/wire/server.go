@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -124,12 +125,16 @@ func (s *Server) route(req *request) (*served, error) {
 		prefix, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 		name, req.op, req.speak = byTarget[prefix], op, jsonRPC
 		if name == "" {
-			return nil, &Error{Code: "UnknownOperationException", Status: http.StatusNotImplemented, Message: fmt.Sprintf("the sandbox does not serve %q", prefix)}
+			return nil, notServed(req, fmt.Sprintf("%q", r.Header.Get("X-Amz-Target")))
 		}
-	case strings.HasPrefix(r.URL.Path, "/service/"):
+	case r.Header.Get("Smithy-Protocol") != "":
+		req.speak = rpcCBOR
 		parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-		if len(parts) == 4 && parts[2] == "operation" {
-			name, req.op, req.speak = byTarget[parts[1]], parts[3], rpcCBOR
+		if len(parts) == 4 && parts[0] == "service" && parts[2] == "operation" {
+			name, req.op = byTarget[parts[1]], parts[3]
+		}
+		if name == "" {
+			return nil, notServed(req, fmt.Sprintf("%s %s", r.Method, r.URL.Path))
 		}
 	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") || r.URL.Query().Has("Action"):
 		if err := req.read(); err != nil {
@@ -145,7 +150,7 @@ func (s *Server) route(req *request) (*served, error) {
 		req.form, req.op, req.speak = form, form.Get("Action"), query
 		name = byVersion[form.Get("Version")]
 		if name == "" {
-			return nil, &Error{Code: "InvalidAction", Status: http.StatusNotImplemented, Message: fmt.Sprintf("the sandbox serves no Query API of version %q (action %q)", form.Get("Version"), req.op)}
+			return nil, notServed(req, fmt.Sprintf("action %q of the Query API of version %q", req.op, form.Get("Version")))
 		}
 	case signedFor(r) == "lambda":
 		name, req.speak = "lambda", restJSON
@@ -154,7 +159,7 @@ func (s *Server) route(req *request) (*served, error) {
 	}
 	svc := s.services[name]
 	if svc == nil {
-		return nil, nil
+		return nil, notServed(req, name+":"+req.op)
 	}
 	req.codec = svc.load()
 	if req.speak == restJSON {
@@ -166,16 +171,25 @@ func (s *Server) route(req *request) (*served, error) {
 	return svc, nil
 }
 
+// read takes in the body, once. Clients of CloudWatch compress theirs.
 func (req *request) read() error {
 	if req.body != nil {
 		return nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, req.http.Body, MaxRequest))
+	var from io.Reader = http.MaxBytesReader(nil, req.http.Body, MaxRequest)
+	if req.http.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(from)
+		if err != nil {
+			return Errorf("SerializationException", "the compressed request can't be read: %v", err)
+		}
+		from = http.MaxBytesReader(nil, z, MaxRequest)
+	}
+	body, err := io.ReadAll(from)
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return &Error{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge, Message: "the request is larger than any that AWS takes"}
 		}
-		return err
+		return Errorf("SerializationException", "the request can't be read: %v", err)
 	}
 	req.body = body
 	return nil
@@ -185,8 +199,7 @@ func (req *request) read() error {
 func (s *Server) answer(svc *served, req *request) (any, error) {
 	op, ok := svc.Ops[req.op]
 	if !ok {
-		return nil, &Error{Code: unknownOperation(req.speak), Status: http.StatusNotImplemented,
-			Message: fmt.Sprintf("the sandbox does not serve %s:%s", svc.Name, req.op)}
+		return nil, notServed(req, svc.Name+":"+req.op)
 	}
 	ctx := req.http.Context()
 	if err := s.hook(ctx, Call{Service: svc.Name, Operation: req.op}); err != nil {
@@ -202,11 +215,14 @@ func (s *Server) answer(svc *served, req *request) (any, error) {
 	return op.answer(ctx, in)
 }
 
-func unknownOperation(p protocol) string {
-	if p == query {
-		return "InvalidAction"
+// notServed refuses by name, with the code that AWS has for an operation that
+// it does not know.
+func notServed(req *request, what string) error {
+	code := "UnknownOperationException"
+	if req.speak == query {
+		code = "InvalidAction"
 	}
-	return "UnknownOperationException"
+	return &Error{Code: code, Status: http.StatusNotImplemented, Message: "the sandbox does not serve " + what}
 }
 
 func requestID() string {
