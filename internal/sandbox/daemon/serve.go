@@ -87,14 +87,14 @@ func Serve(ctx context.Context, o Options) error {
 
 // newServer is the HTTP server of a sandbox, whose requests end with ctx.
 //
-// It bounds how long a client may take to ask, not how long an answer takes,
-// nor a body: a long poll waits 20 s and more, and an end to reading would end
-// its request's context.
+// It bounds how long a client may take to ask, and not how long an answer
+// takes: a long poll waits 20 s and more.
 func newServer(ctx context.Context, sandbox http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           guard(sandbox),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute, // a function's zip is large, but loopback is fast
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}

@@ -66,7 +66,7 @@ func (f folder) launch(ctx context.Context, o Options) (Info, error) {
 
 	ctx, done := context.WithTimeoutCause(ctx, startWithin, fmt.Errorf("no answer within %v", startWithin))
 	defer done()
-	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
+	for pause := 2 * time.Millisecond; ; pause = min(pause*5/4, 20*time.Millisecond) {
 		select {
 		case <-time.After(pause):
 		case err := <-ended:
