@@ -101,7 +101,6 @@ func TestFunctionsThatAWSRefuses(t *testing.T) {
 			"not a zip":        {func(in *lambda.CreateFunctionInput) { in.Code.ZipFile = []byte("no") }, "InvalidParameterValueException", "Could not unzip"},
 			"empty zip":        {func(in *lambda.CreateFunctionInput) { in.Code.ZipFile = archive() }, "InvalidParameterValueException", "non-empty zip"},
 			"no code":          {func(in *lambda.CreateFunctionInput) { in.Code = &types.FunctionCode{} }, "InvalidParameterValueException", "source for function code"},
-			"large zip":        {func(in *lambda.CreateFunctionInput) { in.Code.ZipFile = make([]byte, 52_428_801) }, "InvalidParameterValueException", "Zipped size"},
 			"large inside":     {func(in *lambda.CreateFunctionInput) { in.Code.ZipFile = bomb(archive("bootstrap")) }, "InvalidParameterValueException", "Unzipped size"},
 			"no handler":       {func(in *lambda.CreateFunctionInput) { in.Handler = nil }, "InvalidParameterValueException", "Runtime and Handler are mandatory"},
 			"old runtime":      {func(in *lambda.CreateFunctionInput) { in.Runtime = types.RuntimeGo1x }, "InvalidParameterValueException", "no longer supported"},
