@@ -108,6 +108,12 @@ var fresh = []string{
 	"Stream not found", "NonExistentQueue", // a mapping whose source was made a moment ago
 }
 
+// unsettledKey are the codes by which services that encrypt say that a key, or
+// its alias, was made or brought back a moment ago: KMS spreads changes within
+// seconds, seldom minutes, and its own answer is not that of others (KMS guide,
+// "AWS KMS eventual consistency").
+var unsettledKey = []string{"KMSNotFound", "KMSInvalidState", "KMSDisabled"}
+
 // throttled are the codes that ask for fewer calls.
 var throttled = []string{"Throttling", "ThrottlingException", "TooManyRequests", "RequestThrottled", "RequestLimitExceeded",
 	"RequestThrottledException", "SlowDown", "PriorRequestNotComplete", "ProvisionedThroughputExceeded", "KMSThrottling"}
@@ -119,7 +125,7 @@ func Sort(err error) resource.Trouble {
 		return resource.Lasting
 	case Is(err, "QueueDeletedRecently"):
 		return resource.Recent
-	case says(err, fresh...) && !refused(err):
+	case says(err, fresh...) && !refused(err), Is(err, unsettledKey...):
 		return resource.Fresh
 	case Is(err, throttled...), Is(err, "LimitExceeded") && says(err, "rate exceeded", "too many requests"):
 		// Kinesis and Firehose also answer LimitExceededException to what no

@@ -43,6 +43,7 @@ func TestSort(t *testing.T) {
 		{400, "InvalidParameterValueException", "Cannot access stream arn:aws:kinesis:x. Please ensure the role can perform the GetRecords, GetShardIterator, DescribeStream, ListShards, and ListStreams Actions on your stream in IAM.", resource.Fresh},
 		{400, "InvalidArgumentException", "Firehose is unable to assume role arn:aws:iam::1:role/r. Please check the role provided.", resource.Fresh},
 		{400, "AccessDeniedException", "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to assume the provided role.", resource.Fresh},
+		{400, "KMSNotFoundException", "Alias arn:aws:kms:eu-west-1:1:alias/ccs is not found.", resource.Fresh},
 		{400, "InvalidParameterValueException", "1 validation error detected: batch size must be at most 10", resource.Lasting},
 		{400, "LimitExceededException", "Rate exceeded for account 1.", resource.Throttled},
 		{400, "LimitExceededException", "UpdateShardCount cannot scale up over double your current open shard count.", resource.Lasting},
