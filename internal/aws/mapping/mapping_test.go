@@ -73,6 +73,8 @@ func TestLifecycle(t *testing.T) {
 	}
 	none := []types.FunctionResponseType{}
 	stream, fifo, queue := ofStream(), ofFIFO(), ofQueue()
+	silent := ofStream() // nobody is told of what was given up
+	silent.OnFailureARN = ""
 	cases := map[string]struct {
 		spec    mapping.Spec
 		foreign lambda.CreateEventSourceMappingInput
@@ -85,7 +87,7 @@ func TestLifecycle(t *testing.T) {
 			"bisect_on_error":        update(stream, lambda.UpdateEventSourceMappingInput{BisectBatchOnFunctionError: aws.Bool(false)}),
 			"max_retries":            update(stream, lambda.UpdateEventSourceMappingInput{MaximumRetryAttempts: aws.Int32(-1)}),
 			"max_record_age":         update(stream, lambda.UpdateEventSourceMappingInput{MaximumRecordAgeInSeconds: aws.Int32(-1)}),
-			"on_failure":             update(stream, lambda.UpdateEventSourceMappingInput{DestinationConfig: &types.DestinationConfig{OnFailure: &types.OnFailure{}}}),
+			"on_failure":             update(stream, lambda.UpdateEventSourceMappingInput{DestinationConfig: &types.DestinationConfig{}}),
 			"parallelization_factor": update(stream, lambda.UpdateEventSourceMappingInput{ParallelizationFactor: aws.Int32(1)}),
 			"state":                  update(stream, lambda.UpdateEventSourceMappingInput{Enabled: aws.Bool(false)}),
 			"tags.Team":              tag(stream),
@@ -99,6 +101,9 @@ func TestLifecycle(t *testing.T) {
 				})
 				must(t, err)
 			},
+		}},
+		"silent stream": {silent, lambda.CreateEventSourceMappingInput{StartingPosition: types.EventSourcePositionTrimHorizon}, map[string]func(*testing.T, aws.Config){
+			"on_failure": update(silent, lambda.UpdateEventSourceMappingInput{DestinationConfig: &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String(failuresARN)}}}),
 		}},
 		"fifo": {fifo, lambda.CreateEventSourceMappingInput{}, map[string]func(*testing.T, aws.Config){
 			"batch_size":          update(fifo, lambda.UpdateEventSourceMappingInput{BatchSize: aws.Int32(1)}),

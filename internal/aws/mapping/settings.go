@@ -123,12 +123,13 @@ func (m *Mapping) responses() []types.FunctionResponseType {
 	return []types.FunctionResponseType{}
 }
 
+// destination is an empty value, which takes one away, when there is to be
+// none. An OnFailure without its destination would be refused.
 func (m *Mapping) destination() *types.DestinationConfig {
-	d := &types.DestinationConfig{OnFailure: &types.OnFailure{}}
-	if m.spec.OnFailureARN != "" {
-		d.OnFailure.Destination = &m.spec.OnFailureARN
+	if m.spec.OnFailureARN == "" {
+		return &types.DestinationConfig{}
 	}
-	return d
+	return &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: &m.spec.OnFailureARN}}
 }
 
 func (m *Mapping) createInput() *lambda.CreateEventSourceMappingInput {

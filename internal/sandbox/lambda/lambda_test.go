@@ -197,6 +197,8 @@ func TestMappingsThatAWSRefuses(t *testing.T) {
 				invalid, "does not have permissions to call SendMessage on SQS"},
 			"report to FIFO": {"quick", stream, lambda.CreateEventSourceMappingInput{StartingPosition: trim, DestinationConfig: &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String(queues + "q.fifo")}}},
 				invalid, "destination"},
+			"nowhere to report": {"quick", stream, lambda.CreateEventSourceMappingInput{StartingPosition: trim, DestinationConfig: &types.DestinationConfig{OnFailure: &types.OnFailure{}}},
+				invalid, "The Destination field is required"},
 			"young age":   {"quick", stream, lambda.CreateEventSourceMappingInput{StartingPosition: trim, MaximumRecordAgeInSeconds: aws.Int32(59)}, "ValidationException", "maximumRecordAgeInSeconds"},
 			"large batch": {"quick", stream, lambda.CreateEventSourceMappingInput{StartingPosition: trim, BatchSize: aws.Int32(10001)}, "ValidationException", "batchSize"},
 			"filters":     {"quick", stream, lambda.CreateEventSourceMappingInput{StartingPosition: trim, FilterCriteria: &types.FilterCriteria{Filters: []types.Filter{{}}}}, "UnsupportedOperationException", "FilterCriteria"},

@@ -122,7 +122,7 @@ func (s *Service) connect(m *mapping, f *function, w wiring) error {
 	}
 	if w.destination != nil {
 		c.DestinationConfig = &types.DestinationConfig{OnFailure: &types.OnFailure{}}
-		if on := w.destination.OnFailure; on != nil && aws.ToString(on.Destination) != "" {
+		if on := w.destination.OnFailure; on != nil {
 			c.DestinationConfig.OnFailure = on
 		}
 	}
@@ -141,8 +141,12 @@ func (src source) check(w wiring) error {
 		if w.age != nil && *w.age != -1 && *w.age < 60 {
 			return outOfRange(*w.age, "maximumRecordAgeInSeconds", "have value greater than or equal to 60")
 		}
-		if w.destination != nil && w.destination.OnSuccess != nil {
+		switch d := w.destination; {
+		case d == nil:
+		case d.OnSuccess != nil:
 			return unsupported("DestinationConfig.OnSuccess")
+		case d.OnFailure != nil && aws.ToString(d.OnFailure.Destination) == "":
+			return invalid("The Destination field is required for an OnFailure configuration.")
 		}
 		return nil
 	}
