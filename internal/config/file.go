@@ -62,6 +62,10 @@ func readFile(path string) ([]byte, error) {
 	return data, err
 }
 
+// ErrNoFile is Load's error when no file was named and none is where they are
+// looked for.
+var ErrNoFile = errors.New("no configuration file: neither ccsctl.yaml (or .yml, .json, .toml) here nor ccsctl/config.yaml in the configuration folder of your account")
+
 // defaultFile is the file of the folder, else that of the person.
 func (s Source) defaultFile() (string, error) {
 	var found []string
@@ -84,7 +88,7 @@ func (s Source) defaultFile() (string, error) {
 	if own := filepath.Join(home, "ccsctl", "config.yaml"); filepath.IsAbs(own) && exists(own) {
 		return own, nil
 	}
-	return "", fault.As(fault.Usage, errors.New("no configuration file: neither ccsctl.yaml (or .yml, .json, .toml) here nor ccsctl/config.yaml in the configuration folder of your account"),
+	return "", fault.As(fault.Usage, ErrNoFile,
 		"run 'ccsctl config init' to write one, or name one with -c FILE")
 }
 

@@ -38,6 +38,9 @@ func (s *Stream) Write(p []byte) (int, error) {
 // Terminal reports whether a person may be watching.
 func (s *Stream) Terminal() bool { return s.terminal }
 
+// Color reports whether colours are wanted here.
+func (s *Stream) Color() bool { return s.colour }
+
 // Width is the number of columns now, 0 when there is no limit.
 func (s *Stream) Width() int { return s.width() }
 

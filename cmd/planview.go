@@ -1,0 +1,215 @@
+package cmd
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+
+	"github.com/ccs-platform/ccsctl/internal/console"
+	"github.com/ccs-platform/ccsctl/internal/plan"
+	"github.com/ccs-platform/ccsctl/internal/resource"
+)
+
+// where says what a result is about. It is part of every result that names
+// resources, so that a pasted one can't be taken for another account's.
+type where struct {
+	Project     string `json:"project"`
+	Environment string `json:"environment"`
+	Account     string `json:"account"`
+	Region      string `json:"region"`
+	Sandbox     bool   `json:"sandbox"`
+}
+
+func (t *target) where() where {
+	return where{Project: t.config.Project, Environment: t.config.Environment, Account: t.session.Account, Region: t.session.Region, Sandbox: t.inSandbox()}
+}
+
+// planView is a plan as it is printed.
+type planView struct {
+	where
+	Counts    map[resource.Action]int `json:"counts"`
+	Calls     int                     `json:"calls"`
+	Resources []plan.Item             `json:"resources"`
+}
+
+func newPlanView(t *target, p *plan.Plan) planView {
+	v := planView{where: t.where(), Counts: map[resource.Action]int{}, Calls: p.Calls(), Resources: p.Items}
+	for _, it := range p.Items {
+		v.Counts[it.Change.Action]++
+	}
+	return v
+}
+
+// pending reports whether there is anything but waiting left to do.
+func (v planView) pending() bool {
+	return v.Counts[resource.None]+v.Counts[resource.Keep] < len(v.Resources)
+}
+
+// Header and Rows are the plain form: one line a resource and attribute.
+func (v planView) Header() []string {
+	return []string{"action", "resource", "attribute", "old", "new", "reason"}
+}
+
+func (v planView) Rows() [][]string {
+	var rows [][]string
+	for _, it := range v.Resources {
+		row := []string{string(it.Change.Action), it.ID.String(), "", "", "", it.Change.Reason}
+		if len(it.Change.Attributes) == 0 {
+			rows = append(rows, row)
+		}
+		for _, a := range it.Change.Attributes {
+			rows = append(rows, []string{row[0], row[1], a.Name, a.Old, a.New, row[5]})
+		}
+	}
+	return rows
+}
+
+// Items are the plan's resources, for NDJSON.
+func (v planView) Items() []any {
+	items := make([]any, len(v.Resources))
+	for i, it := range v.Resources {
+		items[i] = it
+	}
+	return items
+}
+
+// signs are how the actions look, which must be told apart without colour.
+var signs = map[resource.Action]string{
+	resource.Create: "+", resource.Update: "~", resource.Replace: "±", resource.Delete: "-", resource.Conflict: "!", resource.Keep: "=",
+}
+
+// Human is the diff that a person reads.
+func (v planView) Human(p *console.Painter) string {
+	var b strings.Builder
+	for _, it := range v.Resources {
+		c := it.Change
+		if c.Action == resource.None && c.Problem == "" {
+			continue
+		}
+		sign, paint := signs[c.Action], painting(p, c.Action)
+		if c.Action == resource.None {
+			sign = "·"
+		}
+		fmt.Fprintf(&b, "%s %-9s %s", paint(sign), paint(string(c.Action)), p.Bold(it.ID.String()))
+		if c.Reason != "" {
+			fmt.Fprintf(&b, "  %s", c.Reason)
+		}
+		b.WriteByte('\n')
+		if c.Problem != "" {
+			fmt.Fprintf(&b, "      %s %s\n", p.Red("problem:"), c.Problem)
+		}
+		if c.Action == resource.Create {
+			created(&b, p, c.Attributes)
+		} else {
+			changed(&b, p, c.Attributes)
+		}
+		if calls := c.Calls(); len(calls) > 0 {
+			fmt.Fprintf(&b, "      %s\n", p.Dim(strings.Join(calls, ", ")))
+		}
+	}
+	b.WriteString(v.summary(p))
+	return b.String()
+}
+
+func painting(p *console.Painter, a resource.Action) func(string) string {
+	switch a {
+	case resource.Create:
+		return p.Green
+	case resource.Update, resource.Replace:
+		return p.Yellow
+	case resource.Delete, resource.Conflict:
+		return p.Red
+	default:
+		return p.Dim
+	}
+}
+
+// created lists the settings of something new on as few lines as read well.
+// Documents are named, not shown: they have nothing to be compared with.
+func created(b *strings.Builder, p *console.Painter, attributes []resource.Attribute) {
+	var parts []string
+	for _, a := range attributes {
+		if strings.HasPrefix(a.New, "{") || strings.HasPrefix(a.Name, "tags.") {
+			continue
+		}
+		parts = append(parts, a.Name+" "+a.New)
+	}
+	if len(parts) > 0 {
+		fmt.Fprintf(b, "      %s\n", strings.Join(parts, p.Dim(" · ")))
+	}
+}
+
+// changed shows every attribute, old and new; documents line by line.
+func changed(b *strings.Builder, p *console.Painter, attributes []resource.Attribute) {
+	for _, a := range attributes {
+		note := ""
+		if a.Replaces {
+			note = "  " + p.Yellow("(AWS can't change this in place)")
+		}
+		if diff := documentDiff(a.Old, a.New); diff != "" {
+			fmt.Fprintf(b, "      %s%s\n", a.Name, note)
+			for line := range strings.Lines(diff) {
+				paint := func(s string) string { return s }
+				switch {
+				case strings.HasPrefix(line, "+"):
+					paint = p.Green
+				case strings.HasPrefix(line, "-"):
+					paint = p.Red
+				case strings.HasPrefix(line, "@@"):
+					paint = p.Dim
+				}
+				fmt.Fprintf(b, "        %s\n", paint(strings.TrimRight(line, "\n")))
+			}
+			continue
+		}
+		fmt.Fprintf(b, "      %s  %s → %s%s\n", a.Name, orNone(a.Old), orNone(a.New), note)
+	}
+}
+
+// documentDiff compares two JSON documents line by line, "" when either is none.
+func documentDiff(before, after string) string {
+	x, ok := indented(before)
+	y, ok2 := indented(after)
+	if !ok || !ok2 {
+		return ""
+	}
+	diff := udiff.Unified("", "", x, y)
+	for range 2 { // the two lines that name files
+		_, diff, _ = strings.Cut(diff, "\n")
+	}
+	return diff
+}
+
+func indented(doc string) (string, bool) {
+	if !strings.HasPrefix(doc, "{") {
+		return "", false
+	}
+	var b bytes.Buffer
+	if json.Indent(&b, []byte(doc), "", "  ") != nil {
+		return "", false
+	}
+	return b.String() + "\n", true
+}
+
+func (v planView) summary(p *console.Painter) string {
+	var parts []string
+	add := func(a resource.Action, text string, paint func(string) string) {
+		if n := v.Counts[a]; n > 0 {
+			parts = append(parts, paint(fmt.Sprintf("%d %s", n, text)))
+		}
+	}
+	add(resource.Create, "to create", p.Green)
+	add(resource.Update, "to update", p.Yellow)
+	add(resource.Replace, "to replace", p.Yellow)
+	add(resource.Delete, "to delete", p.Red)
+	add(resource.Conflict, "in conflict", p.Red)
+	add(resource.Keep, "to keep", p.Dim)
+	if !v.pending() {
+		return fmt.Sprintf("%s all %d resources are as wanted, 0 calls to make\n", p.Green("no changes:"), len(v.Resources))
+	}
+	add(resource.None, "as wanted", p.Dim)
+	return fmt.Sprintf("%s %s · %d calls\n", p.Bold("plan:"), strings.Join(parts, ", "), v.Calls)
+}
