@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,7 +20,7 @@ import (
 )
 
 // Spec is the wanted function. It runs a program called bootstrap on
-// provided.al2023.
+// provided.al2023, and shares the account's concurrency with all others.
 type Spec struct {
 	Name         string // within the pipeline, for people
 	FunctionName string
@@ -155,6 +156,12 @@ func (f *Function) converge(ctx context.Context, l *lambda.GetFunctionOutput) (r
 		c.Action = resource.Update
 		c.Attributes = append(c.Attributes, settings...)
 		c.Steps = append(c.Steps, f.configureStep())
+	}
+	if r := l.Concurrency; r != nil && r.ReservedConcurrentExecutions != nil {
+		// By hand it is most often 0, which switches the function off.
+		c.Action = resource.Update
+		c.Attributes = append(c.Attributes, resource.Attribute{Name: "reserved_concurrency", Old: strconv.Itoa(int(*r.ReservedConcurrentExecutions)), New: "none"})
+		c.Steps = append(c.Steps, f.unreserveStep())
 	}
 	code, err := f.diffCode(ctx, l.Configuration)
 	if len(code) > 0 {

@@ -96,8 +96,12 @@ func TestLifecycle(t *testing.T) {
 			"log_format":      settings(lambda.UpdateFunctionConfigurationInput{LoggingConfig: &types.LoggingConfig{LogFormat: types.LogFormatJson}}),
 			"log_group":       settings(lambda.UpdateFunctionConfigurationInput{LoggingConfig: &types.LoggingConfig{LogGroup: aws.String("/other")}}),
 			"memory":          settings(lambda.UpdateFunctionConfigurationInput{MemorySize: aws.Int32(512)}),
-			"role":            settings(lambda.UpdateFunctionConfigurationInput{Role: aws.String(other)}),
-			"runtime":         settings(lambda.UpdateFunctionConfigurationInput{Runtime: types.RuntimeProvidedal2}),
+			"reserved_concurrency": func(t *testing.T, cfg aws.Config) {
+				_, err := lambda.NewFromConfig(cfg).PutFunctionConcurrency(t.Context(), &lambda.PutFunctionConcurrencyInput{FunctionName: aws.String(name), ReservedConcurrentExecutions: aws.Int32(0)})
+				must(t, err)
+			},
+			"role":    settings(lambda.UpdateFunctionConfigurationInput{Role: aws.String(other)}),
+			"runtime": settings(lambda.UpdateFunctionConfigurationInput{Runtime: types.RuntimeProvidedal2}),
 			"tags.Team": func(t *testing.T, cfg aws.Config) {
 				_, err := lambda.NewFromConfig(cfg).TagResource(t.Context(), &lambda.TagResourceInput{Resource: aws.String(arn), Tags: map[string]string{"Team": "x"}})
 				must(t, err)

@@ -88,6 +88,13 @@ func (f *Function) codeStep() resource.Step {
 	}
 }
 
+func (f *Function) unreserveStep() resource.Step {
+	return resource.Step{Call: "lambda:DeleteFunctionConcurrency", Do: func(ctx context.Context) error {
+		_, err := f.lambda.DeleteFunctionConcurrency(ctx, &lambda.DeleteFunctionConcurrencyInput{FunctionName: &f.spec.FunctionName})
+		return err
+	}}
+}
+
 // waitSettled returns when Lambda is done with the function, and fails when it
 // could not do it.
 func (f *Function) waitSettled(ctx context.Context) error {
