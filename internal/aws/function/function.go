@@ -87,7 +87,7 @@ func (f *Function) Diff(ctx context.Context) (resource.Change, error) {
 	switch {
 	case owned && l.Configuration.State == types.StateFailed:
 		return f.replacement(l.Configuration), nil
-	case owned && l.Configuration.State == types.StateDeleting:
+	case l.Configuration.State == types.StateDeleting: // whoever's it was
 		c := f.creation()
 		c.Reason = "the one before is still being deleted"
 		c.Steps = append([]resource.Step{{Wait: f.waitGone}}, c.Steps...)

@@ -88,14 +88,14 @@ func (w *Workflow) Diff(ctx context.Context) (resource.Change, error) {
 	switch {
 	case l == nil:
 		return w.creation(), nil
-	case !w.spec.Owner.Owns(l.tags):
-		c := w.converge(l)
-		c.Action, c.Reason = resource.Conflict, fmt.Sprintf("the state machine %s is somebody else's", w.spec.MachineName)
-		return c, nil
-	case l.Status == types.StateMachineStatusDeleting:
+	case l.Status == types.StateMachineStatusDeleting: // whoever's it was
 		c := w.creation()
 		c.Reason = "the one before is still being deleted"
 		c.Steps = append([]resource.Step{{Wait: w.waitGone}}, c.Steps...)
+		return c, nil
+	case !w.spec.Owner.Owns(l.tags):
+		c := w.converge(l)
+		c.Action, c.Reason = resource.Conflict, fmt.Sprintf("the state machine %s is somebody else's", w.spec.MachineName)
 		return c, nil
 	case l.Type != types.StateMachineTypeStandard:
 		return resource.Change{
