@@ -33,10 +33,16 @@ func (e *env) carryOut(ctx context.Context, t *target, p *plan.Plan, verb string
 	if err != nil {
 		return err
 	}
-	if err := e.console.Print(v); err != nil {
-		return err
+	return errors.Join(e.report(v), v.err(ctx, verb))
+}
+
+// report prints a run's outcome. Where stdout is for machines the closing line
+// goes to stderr, so that a log of CI has it too.
+func (e *env) report(v *outcomeView) error {
+	if e.console.Format() != console.Table {
+		e.console.Notef("%s", v.Human(e.console.Err.Painter()))
 	}
-	return v.err(ctx, verb)
+	return e.console.Print(v)
 }
 
 // apply applies a plan with its progress on stderr, or as NDJSON events on

@@ -88,7 +88,7 @@ func runDown(ctx context.Context, e *env, o downOptions) error {
 	if runErr == nil {
 		runErr = e.proveGone(ctx, t, out)
 	}
-	return errors.Join(e.console.Print(out), runErr)
+	return errors.Join(e.report(out), runErr)
 }
 
 // sweepPatience is how long the tagging API may go on listing what is gone. It

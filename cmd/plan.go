@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ccs-platform/ccsctl/internal/console"
 	"github.com/ccs-platform/ccsctl/internal/fault"
 	"github.com/ccs-platform/ccsctl/internal/plan"
 	"github.com/ccs-platform/ccsctl/internal/resource"
@@ -53,6 +54,9 @@ func runPlan(ctx context.Context, e *env, o planOptions) error {
 		return err
 	}
 	v := newPlanView(t, p)
+	if e.console.Format() != console.Table {
+		e.console.Notef("%s", v.summary(e.console.Err.Painter()))
+	}
 	if err := e.console.Print(v); err != nil {
 		return err
 	}

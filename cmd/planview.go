@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
@@ -102,9 +103,9 @@ func (v planView) Human(p *console.Painter) string {
 			fmt.Fprintf(&b, "      %s %s\n", p.Red("problem:"), c.Problem)
 		}
 		if c.Action == resource.Create {
-			created(&b, p, c.Attributes)
+			v.created(&b, p, c.Attributes)
 		} else {
-			changed(&b, p, c.Attributes)
+			v.changed(&b, p, c.Attributes)
 		}
 		if calls := c.Calls(); len(calls) > 0 {
 			fmt.Fprintf(&b, "      %s\n", p.Dim(strings.Join(calls, ", ")))
@@ -129,21 +130,28 @@ func painting(p *console.Painter, a resource.Action) func(string) string {
 
 // created lists the settings of something new on as few lines as read well.
 // Documents are named, not shown: they have nothing to be compared with.
-func created(b *strings.Builder, p *console.Painter, attributes []resource.Attribute) {
+func (v planView) created(b *strings.Builder, p *console.Painter, attributes []resource.Attribute) {
 	var parts []string
 	for _, a := range attributes {
 		if strings.HasPrefix(a.New, "{") || strings.HasPrefix(a.Name, "tags.") {
 			continue
 		}
-		parts = append(parts, a.Name+" "+a.New)
+		parts = append(parts, p.Dim(a.Name)+" "+v.short(a.New))
 	}
 	if len(parts) > 0 {
 		fmt.Fprintf(b, "      %s\n", strings.Join(parts, p.Dim(" · ")))
 	}
 }
 
+// short writes the ARNs of this account and region by what they name: the rest
+// is in the first line that a command prints.
+func (v planView) short(text string) string {
+	own := regexp.MustCompile(`arn:[a-z-]+:[a-z0-9-]+:(` + regexp.QuoteMeta(v.Region) + `)?:` + regexp.QuoteMeta(v.Account) + `:`)
+	return own.ReplaceAllString(text, "")
+}
+
 // changed shows every attribute, old and new; documents line by line.
-func changed(b *strings.Builder, p *console.Painter, attributes []resource.Attribute) {
+func (v planView) changed(b *strings.Builder, p *console.Painter, attributes []resource.Attribute) {
 	for _, a := range attributes {
 		note := ""
 		if a.Replaces {
@@ -165,7 +173,7 @@ func changed(b *strings.Builder, p *console.Painter, attributes []resource.Attri
 			}
 			continue
 		}
-		fmt.Fprintf(b, "      %s  %s → %s%s\n", a.Name, orNone(a.Old), orNone(a.New), note)
+		fmt.Fprintf(b, "      %s  %s → %s%s\n", a.Name, v.short(orNone(a.Old)), v.short(orNone(a.New)), note)
 	}
 }
 

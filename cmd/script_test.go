@@ -74,7 +74,6 @@ func stopSandbox(env *testscript.Env) {
 	_ = stop.Run() // most scripts have stopped it, or never started one
 }
 
-
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil

@@ -130,7 +130,7 @@ func (p *Pipeline) newRole(what, purpose, trust string, grants func(context.Cont
 }
 
 func (p *Pipeline) newFunctionLogs(what string) *loggroup.Group {
-	return p.newLogs(p.names.functionLogs(what))
+	return p.newLogs(what, p.names.functionLogs(what))
 }
 
 // deliveryLogStream is where Firehose writes its errors. Firehose does not make
@@ -138,12 +138,12 @@ func (p *Pipeline) newFunctionLogs(what string) *loggroup.Group {
 const deliveryLogStream = "DestinationDelivery"
 
 func (p *Pipeline) newDeliveryLogs() *loggroup.Group {
-	return p.newLogs(p.names.deliveryLogs(), deliveryLogStream)
+	return p.newLogs("data-lake", p.names.deliveryLogs(), deliveryLogStream)
 }
 
-func (p *Pipeline) newLogs(group string, streams ...string) *loggroup.Group {
+func (p *Pipeline) newLogs(what, group string, streams ...string) *loggroup.Group {
 	return loggroup.New(p.settings.AWS, loggroup.Spec{
-		Name: group, GroupName: group, RetentionDays: int32(p.config.Functions.LogRetentionDays), Streams: streams, Owner: p.owner,
+		Name: what, GroupName: group, RetentionDays: int32(p.config.Functions.LogRetentionDays), Streams: streams, Owner: p.owner,
 	})
 }
 

@@ -107,7 +107,7 @@ func (a *Alarm) Diff(ctx context.Context) (resource.Change, error) {
 	want := settings(a.spec.input())
 	put := resource.Step{Call: "cloudwatch:PutMetricAlarm", Do: a.put}
 	if l == nil {
-		return resource.Change{Action: resource.Create, Attributes: compare(nil, want), Steps: []resource.Step{put}}, nil
+		return resource.Change{Action: resource.Create, Attributes: a.spec.summary(), Steps: []resource.Step{put}}, nil
 	}
 	c := resource.Change{Action: resource.None, Attributes: compare(settings(asPut(l.MetricAlarm)), want)}
 	if len(c.Attributes) > 0 {
@@ -126,6 +126,26 @@ func (a *Alarm) Diff(ctx context.Context) (resource.Change, error) {
 		c.Action, c.Reason = resource.Conflict, fmt.Sprintf("%s is somebody else's alarm", a.spec.AlarmName)
 	}
 	return c, nil
+}
+
+// summary is what is worth reading of an alarm that is not there yet: when it
+// goes off, and whom it tells.
+func (s Spec) summary() []resource.Attribute {
+	what, period := s.Metric.Statistic+" of "+s.Metric.Name, s.Metric.Period
+	if s.Math != nil {
+		what = s.Math.Expression
+		for _, m := range s.Math.Metrics {
+			period = m.Period // they are all the same
+		}
+	}
+	points := s.DatapointsToAlarm
+	if points == 0 {
+		points = s.EvaluationPeriods
+	}
+	return []resource.Attribute{
+		{Name: "alarms_when", New: fmt.Sprintf("%s > %v for %d of %d × %.0f s", what, s.Threshold, points, s.EvaluationPeriods, period.Seconds())},
+		{Name: "tells", New: list(s.ActionARNs)},
+	}
 }
 
 // put makes the alarm or overwrites all of its settings. The tags count only
