@@ -165,11 +165,19 @@ func TestABucketThatWasThereIsUsedAsItIs(t *testing.T) {
 	if got := removal(t, b); got.Action != resource.Keep {
 		t.Errorf("removal: got %s (%s), want keep", got.Action, got.Reason)
 	}
-	if reason, err := b.HoldsData(t.Context()); reason == "" || err != nil {
-		t.Errorf("the key of a bucket with data may go: %v", err)
+	if reason, err := b.HoldsData(t.Context()); reason != "" || err != nil {
+		t.Errorf("a bucket encrypted otherwise holds the key: %s %v", reason, err)
 	}
 	if n := s.Calls.Mutating(); n != 0 {
 		t.Errorf("made %d mutating calls, want none", n)
+	}
+
+	_, err = c.PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{Bucket: aws.String(name), ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
+		Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{
+			SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: aws.String(spec().Key)}}}}})
+	must(t, err)
+	if reason, err := b.HoldsData(t.Context()); reason == "" || err != nil {
+		t.Errorf("the key may go although their data is under it: %v", err)
 	}
 }
 

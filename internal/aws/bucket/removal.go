@@ -57,12 +57,19 @@ func (b *Bucket) Removal(ctx context.Context) (resource.Change, error) {
 	return c, nil
 }
 
-// HoldsData is the reason why the key that encrypts this bucket must outlive a
-// removal, "" when there is none: no bucket, nothing in it, or data that the
-// removal deletes anyway.
+// HoldsData is the reason why the key must outlive a removal, "" when there is
+// none: no bucket, nothing in it, data that the removal deletes anyway, or a
+// bucket that we only use and that is encrypted with another key.
 func (b *Bucket) HoldsData(ctx context.Context) (reason string, err error) {
 	tags, exists, err := b.tags(ctx)
-	if err != nil || !exists || b.spec.Purge && b.spec.Owner.Owns(tags) {
+	if err != nil || !exists {
+		return "", err
+	}
+	if b.spec.Owner.Owns(tags) {
+		if b.spec.Purge {
+			return "", nil
+		}
+	} else if uses, err := b.usesKey(ctx); err != nil || !uses {
 		return "", err
 	}
 	held, err := b.contents(ctx)
@@ -70,6 +77,25 @@ func (b *Bucket) HoldsData(ctx context.Context) (reason string, err error) {
 		return "", err
 	}
 	return fmt.Sprintf("bucket %s %s that only this key can read", b.spec.BucketName, held), nil
+}
+
+// usesKey says whether what is written to the bucket is encrypted with the key.
+// One that may not be asked is taken to use it: nobody can undelete a key.
+func (b *Bucket) usesKey(ctx context.Context) (bool, error) {
+	out, err := b.s3.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &b.spec.BucketName, ExpectedBucketOwner: b.owner()})
+	if apierr.Denied(err) {
+		return true, nil
+	}
+	if err != nil {
+		_, err = absent(err)
+		return false, err
+	}
+	for _, r := range out.ServerSideEncryptionConfiguration.Rules {
+		if d := r.ApplyServerSideEncryptionByDefault; d != nil && aws.ToString(d.KMSMasterKeyID) != "" {
+			return b.sameKey(ctx, *d.KMSMasterKeyID)
+		}
+	}
+	return false, nil
 }
 
 // contents are the first page of what a bucket holds.
