@@ -110,8 +110,9 @@ func (s *Service) collect(q *queue, in *receiveInput, now time.Time) ([]*message
 	for len(got) < most && len(q.line) > 0 {
 		l := q.line[0]
 		q.line = q.line[1:]
-		// Those in flight are in front, and now there are only those of this call.
-		for open := l.flying == 0; open && len(got) < most && l.flying < len(l.messages); {
+		// A lane in line has nothing in flight, so what is in front of the next
+		// message was taken by this call.
+		for len(got) < most && l.flying < len(l.messages) {
 			m := l.messages[l.flying]
 			if m.state != visible {
 				break

@@ -116,8 +116,8 @@ func TestRefusals(t *testing.T) {
 		{"InvalidParameterValue", "admit", set(q, redriveTo("closed", 3))},
 		{"InvalidParameterValue", "Invalid value for deadLetterTargetArn", set(q, `RedrivePolicy={"deadLetterTargetArn":"dummy","maxReceiveCount":42}`)},
 		{"InvalidAttributeValue", "RedriveAllowPolicy", set(q, `RedriveAllowPolicy={"redrivePermission":"byQueue"}`)},
-		{"QueueNameExists", "different value for attribute DelaySeconds", make("q", "DelaySeconds=2")},
-		{"QueueDoesNotExist", "does not exist", set(aws.String(strings.Replace(*q, "/q", "/absent", 1)), "DelaySeconds=1")},
+		{"QueueAlreadyExists", "different value for attribute DelaySeconds", make("q", "DelaySeconds=2")},
+		{"NonExistentQueue", "does not exist", set(aws.String(strings.Replace(*q, "/q", "/absent", 1)), "DelaySeconds=1")},
 		{"InvalidAddress", "not valid for this endpoint", set(aws.String("q"), "DelaySeconds=1")},
 		{"MissingParameter", "MessageGroupId", send(sqs.SendMessageInput{QueueUrl: fifo, MessageBody: aws.String("m"), MessageDeduplicationId: aws.String("d")})},
 		{"InvalidParameterValue", "ContentBasedDeduplication enabled", send(sqs.SendMessageInput{QueueUrl: fifo, MessageBody: aws.String("m"), MessageGroupId: aws.String("g")})},
@@ -234,6 +234,15 @@ func TestListing(t *testing.T) {
 	}
 	if !slices.Equal(got, want) || !slices.Equal(sources, want) {
 		t.Errorf("listed %v and as sources %v, want %v", got, sources, want)
+	}
+}
+
+// Some SDKs send requests to the queue's URL, so it must lead to the sandbox.
+func TestQueueURLs(t *testing.T) {
+	_, cfg := sandboxtest.New(t, sandbox.Options{Endpoint: "http://127.0.0.1:4599/"})
+	got := create(t, sqs.NewFromConfig(cfg), "q")
+	if want := "http://127.0.0.1:4599/" + sandbox.Account + "/q"; *got != want {
+		t.Errorf("got %s, want %s", *got, want)
 	}
 }
 
