@@ -135,6 +135,15 @@ var cborMode = func() cbor.DecMode {
 	return m
 }()
 
+// cborErrors writes the members of errors in one order.
+var cborErrors = func() cbor.EncMode {
+	m, err := cbor.CanonicalEncOptions().EncMode()
+	if err != nil {
+		panic(err)
+	}
+	return m
+}()
+
 func cborTree(body []byte) (map[string]any, error) {
 	tree := map[string]any{}
 	if len(body) == 0 {
@@ -248,7 +257,7 @@ func (c *codec) fail(w http.ResponseWriter, req *request, err error) {
 	case query:
 		c.write(w, req, status, errorXML(req, c.namespace(), code, e.Message, side(status)))
 	case rpcCBOR:
-		body, err := cbor.Marshal(e.members("com.amazonaws."+c.service.Name+"#"+e.Code, "message"))
+		body, err := cborErrors.Marshal(e.members("com.amazonaws."+c.service.Name+"#"+e.Code, "message"))
 		if err != nil {
 			slog.Error("sandbox", "operation", req.op, "err", err)
 		}

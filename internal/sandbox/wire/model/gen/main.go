@@ -174,6 +174,29 @@ type reducer struct {
 	out *model.Model
 }
 
+// legacySQS are the codes of SQS's old Query API, which it still sends beside
+// the new ones and which the model leaves out (awsQueryError in Smithy's model).
+var legacySQS = map[string]string{
+	"BatchEntryIdsNotDistinct":     "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+	"BatchRequestTooLong":          "AWS.SimpleQueueService.BatchRequestTooLong",
+	"EmptyBatchRequest":            "AWS.SimpleQueueService.EmptyBatchRequest",
+	"InvalidBatchEntryId":          "AWS.SimpleQueueService.InvalidBatchEntryId",
+	"MessageNotInflight":           "AWS.SimpleQueueService.MessageNotInflight",
+	"PurgeQueueInProgress":         "AWS.SimpleQueueService.PurgeQueueInProgress",
+	"QueueDeletedRecently":         "AWS.SimpleQueueService.QueueDeletedRecently",
+	"QueueDoesNotExist":            "AWS.SimpleQueueService.NonExistentQueue",
+	"QueueNameExists":              "QueueAlreadyExists",
+	"TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+	"UnsupportedOperation":         "AWS.SimpleQueueService.UnsupportedOperation",
+	"KmsAccessDenied":              "KMS.AccessDeniedException",
+	"KmsDisabled":                  "KMS.DisabledException",
+	"KmsInvalidKeyUsage":           "KMS.InvalidKeyUsageException",
+	"KmsInvalidState":              "KMS.InvalidStateException",
+	"KmsNotFound":                  "KMS.NotFoundException",
+	"KmsOptInRequired":             "KMS.OptInRequired",
+	"KmsThrottled":                 "KMS.ThrottlingException",
+}
+
 func (r reducer) error(name string) {
 	e := model.Error{Status: 400}
 	if s := r.src.Shapes[name]; s.Error != nil {
@@ -183,6 +206,9 @@ func (r reducer) error(name string) {
 		}
 	} else if s.Fault {
 		e.Status = 500
+	}
+	if r.src.Metadata.TargetPrefix == "AmazonSQS" {
+		e.Code = legacySQS[name]
 	}
 	if e.Code == name {
 		e.Code = ""
