@@ -3,12 +3,10 @@ package sqs
 import (
 	"context"
 	"encoding/base64"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -276,58 +274,4 @@ func (q *queue) hide(receipt string, timeout int32) error {
 		q.move(m, flying, until)
 	}
 	return nil
-}
-
-// view makes what a receive shows of a message: the attributes asked for.
-func view(in *receiveInput) func(*queue, *message) types.Message {
-	system := slices.Clone(in.MessageSystemAttributeNames)
-	for _, name := range in.AttributeNames { // the parameter's old name
-		system = append(system, types.MessageSystemAttributeName(name))
-	}
-	all := slices.Contains(system, types.MessageSystemAttributeNameAll)
-	return func(q *queue, m *message) types.Message {
-		out := types.Message{MessageId: aws.String(m.id), Body: aws.String(m.body), MD5OfBody: aws.String(m.md5), ReceiptHandle: aws.String(handle(q, m))}
-		for name, v := range m.attributes {
-			if slices.ContainsFunc(in.MessageAttributeNames, func(wanted string) bool { return matches(wanted, name) }) {
-				if out.MessageAttributes == nil {
-					out.MessageAttributes = map[string]types.MessageAttributeValue{}
-				}
-				out.MessageAttributes[name] = v
-			}
-		}
-		out.MD5OfMessageAttributes = attributesMD5(out.MessageAttributes)
-		if len(system) == 0 {
-			return out
-		}
-		out.Attributes = map[string]string{}
-		for name, v := range m.system() {
-			if v != "" && (all || slices.Contains(system, name)) {
-				out.Attributes[string(name)] = v
-			}
-		}
-		return out
-	}
-}
-
-// matches says whether a message attribute is one of those asked for.
-func matches(wanted, name string) bool {
-	if prefix, ok := strings.CutSuffix(wanted, ".*"); ok {
-		return strings.HasPrefix(name, prefix)
-	}
-	return wanted == "All" || wanted == name
-}
-
-func (m *message) system() map[types.MessageSystemAttributeName]string {
-	millis := func(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
-	return map[types.MessageSystemAttributeName]string{
-		"SenderId":                         "AIDASANDBOX0000000000",
-		"SentTimestamp":                    millis(m.sent),
-		"ApproximateReceiveCount":          strconv.Itoa(m.received),
-		"ApproximateFirstReceiveTimestamp": millis(m.first),
-		"SequenceNumber":                   m.sequence,
-		"MessageDeduplicationId":           m.dedup,
-		"MessageGroupId":                   m.group,
-		"AWSTraceHeader":                   m.trace,
-		"DeadLetterQueueSourceArn":         m.source,
-	}
 }
