@@ -26,16 +26,7 @@ func (p *Pipeline) ownKey() *key.Key {
 	return key.New(p.settings.AWS, key.Spec{
 		Name: "pipeline", Alias: "alias/" + p.names.base, Description: p.names.base + " streaming pipeline",
 		Policy: p.keyPolicy(), Owner: p.owner, Window: keyWindow,
-		Keep: func(ctx context.Context) (string, error) {
-			if p.settings.PurgeData {
-				return "", nil
-			}
-			holds, err := p.bucket.HoldsData(ctx)
-			if err != nil || holds == "" {
-				return "", err
-			}
-			return "the data lake is encrypted with it", nil
-		},
+		Keep: func(ctx context.Context) (string, error) { return p.bucket.HoldsData(ctx) },
 	})
 }
 

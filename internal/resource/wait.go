@@ -34,16 +34,16 @@ func Note(ctx context.Context, note string) {
 	}
 }
 
-// The pace of Poll: dense at first, because most waits are short, then slow
-// enough to stay clear of the 5 to 20 calls a second that AWS allows an
-// account on its describe calls (trap 38).
+// The pace of Poll: dense at first, because many waits are short, but never
+// more than the 5 calls a second that the strictest of AWS's describe calls
+// allow an account (Firehose's; trap 38).
 const (
-	pollFirst = 20 * time.Millisecond
+	pollFirst = 100 * time.Millisecond
 	pollMost  = 5 * time.Second
 )
 
 // Poll calls ready until it reports true or fails, noting what it waits for
-// when the first answer is not yet. Between calls it sleeps, from 20 ms growing
+// when the first answer is not yet. Between calls it sleeps, from 100 ms growing
 // by half to 5 s. It ends with the context's cause when ctx ends.
 func Poll(ctx context.Context, note string, ready func(ctx context.Context) (bool, error)) error {
 	pause := pollFirst
