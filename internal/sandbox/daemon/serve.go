@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -74,6 +75,9 @@ func Serve(ctx context.Context, o Options) error {
 	}
 	if o.Ready != nil {
 		o.Ready(us.Info)
+	}
+	if os.Getenv("GOGC") == startGC {
+		debug.SetGCPercent(100)
 	}
 	select {
 	case err = <-failed:
