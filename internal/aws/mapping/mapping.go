@@ -83,22 +83,22 @@ func (l *live) state() string { return aws.ToString(l.State) }
 func (l *live) settled() bool { return l.state() == enabled || l.state() == disabled }
 
 // look finds the mapping between source and function; nil is none. There is at
-// most one, beside one that is being deleted.
+// most one, beside one that is being deleted. It asks by the source alone: a
+// mapping outlives its function, and Lambda does not find functions that are
+// gone.
 func (m *Mapping) look(ctx context.Context) (*live, error) {
 	var going *live
-	pages := lambda.NewListEventSourceMappingsPaginator(m.lambda, &lambda.ListEventSourceMappingsInput{
-		EventSourceArn: &m.spec.SourceARN, FunctionName: &m.spec.FunctionName,
-	})
+	pages := lambda.NewListEventSourceMappingsPaginator(m.lambda, &lambda.ListEventSourceMappingsInput{EventSourceArn: &m.spec.SourceARN})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		if apierr.NotFound(err) { // the function is not there yet
-			return nil, nil
-		}
 		if err != nil {
 			return nil, err
 		}
 		for _, found := range page.EventSourceMappings {
 			l := &live{EventSourceMappingConfiguration: found}
+			if !m.feeds(aws.ToString(l.FunctionArn)) {
+				continue
+			}
 			if l.state() != deleting {
 				return l, nil
 			}
@@ -106,6 +106,12 @@ func (m *Mapping) look(ctx context.Context) (*live, error) {
 		}
 	}
 	return going, nil
+}
+
+// feeds says whether a mapping to the function of that ARN is meant.
+func (m *Mapping) feeds(function string) bool {
+	_, name, _ := strings.Cut(function, ":function:")
+	return name == m.spec.FunctionName
 }
 
 // find is look with the tags.
