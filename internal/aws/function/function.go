@@ -107,7 +107,7 @@ func (f *Function) creation() resource.Change {
 			{Name: "function_name", New: f.spec.FunctionName},
 			{Name: "architecture", New: f.spec.Architecture},
 			{Name: "memory", New: megabytes(f.spec.MemoryMB)},
-			{Name: "timeout", New: f.spec.Timeout.String()},
+			{Name: "timeout", New: resource.Duration(f.spec.Timeout)},
 			{Name: "role", New: f.spec.RoleARN},
 		},
 		Steps: []resource.Step{f.createStep()},

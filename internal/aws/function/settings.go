@@ -29,7 +29,7 @@ func (f *Function) diffSettings(l *types.FunctionConfiguration) []resource.Attri
 	diff.add("runtime", string(l.Runtime), string(runtime))
 	diff.add("handler", aws.ToString(l.Handler), handler)
 	diff.add("memory", megabytes(aws.ToInt32(l.MemorySize)), megabytes(f.spec.MemoryMB))
-	diff.add("timeout", (time.Duration(aws.ToInt32(l.Timeout)) * time.Second).String(), f.spec.Timeout.String())
+	diff.add("timeout", resource.Duration(time.Duration(aws.ToInt32(l.Timeout))*time.Second), resource.Duration(f.spec.Timeout))
 	if l.LoggingConfig != nil { // an emulator may not tell
 		diff.add("log_group", aws.ToString(l.LoggingConfig.LogGroup), f.spec.LogGroup)
 		diff.add("log_format", string(l.LoggingConfig.LogFormat), string(types.LogFormatText))

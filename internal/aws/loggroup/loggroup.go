@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -178,7 +179,7 @@ func days(n int32) string {
 	if n == 0 {
 		return "for ever"
 	}
-	return fmt.Sprintf("%d d", n)
+	return resource.Duration(time.Duration(n) * 24 * time.Hour)
 }
 
 // create makes the group. One of ours that is there already is what was asked

@@ -28,7 +28,7 @@ func (m *Mapping) diffSettings(l *live) []resource.Attribute {
 	var diff differences
 	diff.add("batch_size", number(l.BatchSize), number(&m.spec.BatchSize))
 	if !m.fifo() {
-		diff.add("window", seconds(l.MaximumBatchingWindowInSeconds), m.spec.Window.String())
+		diff.add("window", seconds(l.MaximumBatchingWindowInSeconds), resource.Duration(m.spec.Window))
 	}
 	diff.add("partial_responses", onOff(slices.Contains(l.FunctionResponseTypes, types.FunctionResponseTypeReportBatchItemFailures)), onOff(m.spec.PartialResponses))
 	if m.stream() {
@@ -61,7 +61,7 @@ func seconds(n *int32) string {
 	if n == nil {
 		return ""
 	}
-	return (time.Duration(*n) * time.Second).String()
+	return resource.Duration(time.Duration(*n) * time.Second)
 }
 
 // unbounded words -1.

@@ -214,13 +214,5 @@ func showSeconds(s string) string {
 	if err != nil {
 		return s
 	}
-	for _, unit := range []struct {
-		seconds int
-		name    string
-	}{{86400, "days"}, {3600, "h"}, {60, "min"}} {
-		if n > 0 && n%unit.seconds == 0 {
-			return fmt.Sprintf("%d %s", n/unit.seconds, unit.name)
-		}
-	}
-	return fmt.Sprintf("%d s", n)
+	return resource.Duration(time.Duration(n) * time.Second)
 }

@@ -154,7 +154,7 @@ const bornRetention = 24
 
 func (s *Stream) retention() int32 { return int32(s.spec.Retention / time.Hour) }
 
-func hours(n int32) string { return fmt.Sprintf("%d h", n) }
+func hours(n int32) string { return resource.Duration(time.Duration(n) * time.Hour) }
 
 // create makes the stream. One of ours that is there already is the effect of
 // a call whose answer got lost.
