@@ -2,49 +2,52 @@ package wire
 
 import (
 	"errors"
-	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
-	"slices"
 	"testing"
 
 	"github.com/fxamacker/cbor/v2"
 )
 
-// fuzzed decodes with every operation of a service: whatever the bytes are, the
+// decoder decodes with every operation of a service: whatever the bytes are, the
 // answer is an input, refusals or a malformed request, never a panic.
-func fuzzed(t *testing.T, service string, tree func(c *codec, op string) (map[string]any, error)) {
+func decoder(service string) func(t *testing.T, tree func(c *codec, op string) (map[string]any, error)) {
 	c := newCodec(Service{Name: service, Invalid: "X"})
 	client := reflect.ValueOf(clients(http.NotFoundHandler())[service])
-	for _, op := range slices.Sorted(maps.Keys(c.model.Operations)) {
-		shape := c.model.Operations[op].Input
-		if shape == "" {
-			continue
+	inputs := map[string]reflect.Type{}
+	for op, o := range c.model.Operations {
+		if o.Input != "" {
+			inputs[op] = client.MethodByName(op).Type().In(1).Elem()
 		}
-		values, err := tree(c, op)
-		if err != nil {
-			continue
-		}
-		in := reflect.New(client.MethodByName(op).Type().In(1).Elem()).Interface()
-		_, err = c.fill.fill(shape, values, in)
-		_, isMalformed := errors.AsType[malformed](err)
-		_, isRefusal := errors.AsType[*Error](err)
-		if err != nil && !isMalformed && !isRefusal {
-			t.Errorf("%s: %v", op, err)
+	}
+	return func(t *testing.T, tree func(*codec, string) (map[string]any, error)) {
+		for op, in := range inputs {
+			values, err := tree(c, op)
+			if err != nil {
+				continue
+			}
+			_, err = c.fill.fill(c.model.Operations[op].Input, values, reflect.New(in).Interface())
+			_, isMalformed := errors.AsType[malformed](err)
+			_, isRefusal := errors.AsType[*Error](err)
+			if err != nil && !isMalformed && !isRefusal {
+				t.Errorf("%s: %v", op, err)
+			}
 		}
 	}
 }
 
 func FuzzJSON(f *testing.F) {
+	decode := decoder("kinesis")
 	f.Add([]byte(`{"StreamName":"s","ShardCount":1,"Tags":{"a":"b"},"Records":[{"Data":"AA==","PartitionKey":"k"},null],"Timestamp":1e3}`))
 	f.Add([]byte(`{"StreamModeDetails":{"StreamMode":"X"},"Timestamp":"2026-11-23T15:00:00Z","ShardCount":1e400}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		fuzzed(t, "kinesis", func(*codec, string) (map[string]any, error) { return jsonTree(body) })
+		decode(t, func(*codec, string) (map[string]any, error) { return jsonTree(body) })
 	})
 }
 
 func FuzzCBOR(f *testing.F) {
+	decode := decoder("cloudwatch")
 	for _, v := range []any{map[string]any{"AlarmName": "a", "Dimensions": []any{map[string]any{"Name": "n", "Value": nil}}, "Threshold": 1.5},
 		map[string]any{"StartDate": cbor.Tag{Number: 1, Content: 1.5}, "Metrics": []any{nil, 1}, "EvaluationCriteria": map[string]any{}}} {
 		b, err := cbor.Marshal(v)
@@ -55,11 +58,12 @@ func FuzzCBOR(f *testing.F) {
 	}
 	f.Add([]byte{0xbf, 0x61, 'a', 0xff})
 	f.Fuzz(func(t *testing.T, body []byte) {
-		fuzzed(t, "cloudwatch", func(*codec, string) (map[string]any, error) { return cborTree(body) })
+		decode(t, func(*codec, string) (map[string]any, error) { return cborTree(body) })
 	})
 }
 
 func FuzzQuery(f *testing.F) {
+	decode := decoder("sns")
 	f.Add("Name=t&Tags.member.1.Key=k&Tags.member.1.Value=v&Attributes.entry.1.key=a&Attributes.entry.1.value=b")
 	f.Add("Tags=&Attributes=&Tags.member.-1.Key=k&Attributes.entry.01.key=x&MessageAttributes.entry.1.Value.BinaryValue=AA")
 	f.Add("PublishBatchRequestEntries.member.1=x&PublishBatchRequestEntries.member.2.Id=y&....=")
@@ -68,13 +72,14 @@ func FuzzQuery(f *testing.F) {
 		if err != nil {
 			t.Skip()
 		}
-		fuzzed(t, "sns", func(c *codec, op string) (map[string]any, error) {
+		decode(t, func(c *codec, op string) (map[string]any, error) {
 			return queryTree(c.model, c.model.Operations[op].Input, form), nil
 		})
 	})
 }
 
 func FuzzREST(f *testing.F) {
+	decode := decoder("lambda")
 	f.Add("GET", "/2015-03-31/functions/f?MaxItems=1", []byte(`{}`))
 	f.Add("PUT", "/2015-03-31/event-source-mappings/a%2Fb", []byte(`{"BatchSize":1,"FilterCriteria":{"Filters":[{"Pattern":"{}"}]}}`))
 	f.Add("POST", "/2015-03-31/functions//invocations?Qualifier=%zz", []byte(`null`))
@@ -84,7 +89,7 @@ func FuzzREST(f *testing.F) {
 			t.Skip()
 		}
 		r := &http.Request{Method: method, URL: u, Header: http.Header{"X-Amz-Invocation-Type": {method}}}
-		fuzzed(t, "lambda", func(c *codec, op string) (map[string]any, error) {
+		decode(t, func(c *codec, op string) (map[string]any, error) {
 			_, labels := restMatch(c.model, r)
 			return restTree(c.model, c.model.Operations[op].Input, labels, r, body)
 		})
