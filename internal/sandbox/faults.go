@@ -56,7 +56,7 @@ func (f *Faults) Clear() {
 func (f *Faults) List() []Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.list)
+	return append([]Fault{}, f.list...) // not nil: a list in JSON even when it is empty
 }
 
 // meet applies the faults that are due for a call: all delays, then the first
