@@ -45,7 +45,7 @@ func TestEventsTellTheWholeStory(t *testing.T) {
 		var story []string
 		start := time.Now()
 		results := apply(t, p, plan.Options{Observe: func(e plan.Event) {
-			if e.Time.Before(start) || e.Kind == plan.Ended && e.ID.Name == "slow" && e.Elapsed != 50*time.Millisecond {
+			if e.Time.Before(start) || e.Kind == plan.Ended && e.ID.Name == "slow" && e.Elapsed != 250*time.Millisecond {
 				t.Errorf("%v took %v", e.ID, e.Elapsed)
 			}
 			story = append(story, strings.TrimSpace(fmt.Sprint(e.ID.Name, " ", e.Kind, " ", e.Outcome, e.Text, " ", e.Err)))

@@ -72,8 +72,8 @@ func TestPollPacesItself(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if at[0] != 0 || at[1] != 20*time.Millisecond {
-			t.Errorf("begins at %v", at[:2])
+		if at[0] != 0 || at[5] <= time.Second {
+			t.Errorf("begins at %v: AWS's strictest describe calls take 5 a second", at[:6])
 		}
 		for i := 2; i < len(at); i++ {
 			if pause := at[i] - at[i-1]; pause < at[i-1]-at[i-2] || pause > 5*time.Second {
