@@ -64,6 +64,7 @@ func (s *Service) deleteAlias(_ context.Context, in *kms.DeleteAliasInput) (*kms
 func (s *Service) listAliases(_ context.Context, in *kms.ListAliasesInput) (*kms.ListAliasesOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.bury()
 	var only string
 	if in.KeyId != nil {
 		k, err := s.find(*in.KeyId)

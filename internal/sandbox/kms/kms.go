@@ -98,6 +98,7 @@ func (s *Service) ServiceMay(ref, service, action string) bool {
 func (s *Service) tagged() []bus.Tagged {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.bury()
 	var all []bus.Tagged
 	for _, k := range s.keys {
 		if len(k.tags) > 0 {
@@ -109,9 +110,21 @@ func (s *Service) tagged() []bus.Tagged {
 
 func (s *Service) arn(k *key) string { return s.bus.ARN("kms", "key/"+k.id) }
 
+// bury removes the keys whose waiting period is over, and their aliases.
+func (s *Service) bury() {
+	now := time.Now()
+	for id, k := range s.keys {
+		if k.state == types.KeyStatePendingDeletion && now.After(k.deletion) {
+			delete(s.keys, id)
+			maps.DeleteFunc(s.aliases, func(_, target string) bool { return target == id })
+		}
+	}
+}
+
 // find resolves a key id, key ARN, alias name or alias ARN. A key whose waiting
 // period is over is gone.
 func (s *Service) find(ref string) (*key, error) {
+	s.bury()
 	id := ref
 	if name, ok := s.bus.Name(ref, "kms", "key/"); ok {
 		id = name
@@ -128,10 +141,6 @@ func (s *Service) find(ref string) (*key, error) {
 		id = target
 	}
 	k, ok := s.keys[id]
-	if ok && k.state == types.KeyStatePendingDeletion && time.Now().After(k.deletion) {
-		delete(s.keys, id)
-		ok = false
-	}
 	if !ok {
 		return nil, wire.Errorf("NotFoundException", "Key '%s' does not exist", s.bus.ARN("kms", "key/"+id))
 	}
@@ -205,6 +214,7 @@ func (s *Service) describeKey(_ context.Context, in *kms.DescribeKeyInput) (*kms
 func (s *Service) listKeys(_ context.Context, in *kms.ListKeysInput) (*kms.ListKeysOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.bury()
 	page, next := paginate(slices.Sorted(maps.Keys(s.keys)), in.Marker, in.Limit)
 	out := &kms.ListKeysOutput{NextMarker: next, Truncated: next != nil}
 	for _, id := range page {
