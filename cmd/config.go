@@ -19,7 +19,7 @@ func newConfig(e *env) *cobra.Command {
 		Long: `A configuration is one or more files (YAML, JSON, TOML, a Terraform file with the
 module block, or a .tfvars), with CCSCTL_* variables and flags over them.`,
 		Example: "  ccsctl config init\n  ccsctl config show -c streaming.tf",
-		Args:    usage(cobra.NoArgs),
+		Args:    subcommand,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newConfigInit(e), newConfigShow(e), newConfigValidate(e))
@@ -99,7 +99,7 @@ func newConfigShow(e *env) *cobra.Command {
 		Long: `Prints the configuration as it is after all files, variables and flags, with the
 origin of each value. With -o json it prints a file that gives the same.`,
 		Example: "  ccsctl config show -c streaming.tf\n  ccsctl config show -e prod -o json > prod.json",
-		Args:    usage(cobra.NoArgs),
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			c, err := e.config()
 			if err != nil {
@@ -119,7 +119,7 @@ It asks AWS nothing.
 
 Exit codes: 0 valid; 2 not.`,
 		Example: "  ccsctl config validate -c streaming.tf -e prod",
-		Args:    usage(cobra.NoArgs),
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			c, err := e.config()
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/ccs-platform/ccsctl/internal/aws/apierr"
 	"github.com/ccs-platform/ccsctl/internal/fault"
@@ -29,11 +30,13 @@ func Main() int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	e := &env{hard: hard}
+	e := &env{hard: hard, soft: soft}
 	go func() {
 		<-signals
 		stop(errSignal)
-		e.tell("stopping: calls in flight are finished, no others are started; Ctrl-C again stops at once")
+		if say := e.say.Load(); say != nil {
+			(*say)("stopping: calls in flight are finished, no others are started; Ctrl-C again stops at once")
+		}
 		<-signals
 		kill(errSignal)
 	}()
@@ -41,7 +44,7 @@ func Main() int {
 	if err == nil {
 		return 0
 	}
-	err = explain(err, soft)
+	err = explain(err, e.soft)
 	if e.console == nil { // flags that can't be parsed come before the console
 		e.console = e.newConsole("")
 	}
@@ -49,14 +52,22 @@ func Main() int {
 	return int(fault.KindOf(err))
 }
 
-// tell says something while a command runs: in its live screen when it has one,
-// on a line of its own otherwise.
-func (e *env) tell(text string) {
-	if say := e.screen.Load(); say != nil {
-		(*say)(text)
-		return
+// timeoutError is the end of a command whose --timeout is over.
+type timeoutError struct{ limit time.Duration }
+
+func (e *timeoutError) Error() string { return fmt.Sprintf("the --timeout of %v is over", e.limit) }
+
+// Is lets it pass for what the context package calls it.
+func (e *timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// cut is why ctx made err happen: the interruption or the time limit, nil when
+// err has a cause of its own. The SDK says only that a context ended.
+func cut(err error, ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(err, cause) || errors.Is(err, ctx.Err()) {
+		return cause
 	}
-	fmt.Fprintln(os.Stderr, "ccsctl: "+text)
+	return nil
 }
 
 // explain gives an error that has no kind yet the one that AWS's answer or an
@@ -65,12 +76,14 @@ func explain(err error, ctx context.Context) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
+	switch cause := cut(err, ctx); {
+	case cause == errSignal:
+		return fault.As(fault.Interrupted, errSignal, "")
+	case cause != nil:
+		return fault.As(fault.Failed, cause, "raise --timeout")
+	}
 	spent, isSpent := errors.AsType[*plan.Exhausted](err)
 	switch {
-	case errors.Is(err, errSignal), errors.Is(err, context.Canceled) && context.Cause(ctx) == errSignal:
-		return fault.As(fault.Interrupted, err, "")
-	case errors.Is(err, context.DeadlineExceeded):
-		return fault.As(fault.Failed, err, "raise --timeout, or run the command again: what is done stays done")
 	case apierr.Expired(err):
 		return fault.As(fault.Denied, err, "sign in again and run the command again")
 	case isSpent && spent.Trouble == resource.Fresh:

@@ -22,7 +22,8 @@ import (
 // first asked for.
 type env struct {
 	hard    context.Context              // ends at the second Ctrl-C
-	screen  atomic.Pointer[func(string)] // where to say something while a live screen is up
+	soft    context.Context              // ends at the first, and when --timeout is over
+	say     atomic.Pointer[func(string)] // where to say something while changes are made
 	flags   globalFlags
 	console *console.Console
 	loaded  *config.Config
@@ -77,12 +78,10 @@ AWS endpoint in this same program, no account needed.`,
   ccsctl plan -c streaming.tf                   what would change, call by call
   ccsctl status -c streaming.tf                 what is there, drifted or broken
   ccsctl down --sandbox -c streaming.tf         take it down again`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          usage(cobra.NoArgs),
-		RunE: func(c *cobra.Command, _ []string) error {
-			return c.Help()
-		},
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              subcommand,
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return e.prepare(c) },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
@@ -100,35 +99,34 @@ AWS endpoint in this same program, no account needed.`,
 		root.AddCommand(c)
 	}
 	root.AddCommand(newExitCodes())
-	root.SetHelpCommandGroupID("around")
 	root.SetCompletionCommandGroupID("around")
-	root.InitDefaultHelpCmd()
+	root.SetHelpCommand(newHelp())
+	plainSwitches(root)
 	return root
-}
-
-// usage marks what cobra finds wrong with arguments as the person's mistake.
-func usage(args cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(c *cobra.Command, given []string) error {
-		err := args(c, given)
-		return fault.As(fault.Usage, err, fmt.Sprintf("see '%s --help'", c.CommandPath()))
-	}
 }
 
 // prepare runs before every command: variables that stand for flags, the
 // console, the time limit.
 func (e *env) prepare(c *cobra.Command) error {
+	endpoint := c.Flags().Changed("endpoint-url") // on the command line, not by a variable
 	if err := e.flagsFromEnvironment(c.Flags()); err != nil {
 		return err
+	}
+	if endpoint && e.flags.sandbox {
+		return fault.As(fault.Usage, errors.New("--sandbox and --endpoint-url name two places"), "give one of them")
 	}
 	format, err := console.ParseFormat(e.flags.output)
 	if err != nil {
 		return err
 	}
 	e.console = e.newConsole(format)
-	if e.flags.timeout > 0 {
-		ctx, cancel := context.WithTimeoutCause(c.Context(), e.flags.timeout,
-			fmt.Errorf("the --timeout of %v is over: %w", e.flags.timeout, context.DeadlineExceeded))
-		cobra.OnFinalize(cancel)
+	switch limit := e.flags.timeout; {
+	case limit < 0:
+		return fault.As(fault.Usage, fmt.Errorf("--timeout %v is less than nothing", limit), "leave it out for no limit")
+	case limit > 0:
+		ctx, cancel := context.WithTimeoutCause(c.Context(), limit, &timeoutError{limit})
+		context.AfterFunc(e.hard, cancel) // the process ends with the command
+		e.soft = ctx
 		c.SetContext(ctx)
 	}
 	return nil

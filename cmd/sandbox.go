@@ -50,7 +50,7 @@ Any AWS client can use it:
   export AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox
   aws kinesis describe-stream-summary --stream-name ccs-prod-telemetry`,
 		Example: "  ccsctl sandbox start --timing aws\n  ccsctl sandbox status\n  ccsctl sandbox stop",
-		Args:    usage(cobra.NoArgs),
+		Args:    subcommand,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newSandboxStart(e), newSandboxStop(e), newSandboxStatus(e), newSandboxServe(e))
@@ -79,7 +79,7 @@ func newSandboxStart(e *env) *cobra.Command {
 		Long: `Starts a sandbox in the background unless one runs already, and prints where it
 listens. One that runs with other settings is left alone: stop it first.`,
 		Example: "  ccsctl sandbox start\n  ccsctl sandbox start --timing aws --addr 127.0.0.1:4566",
-		Args:    usage(cobra.NoArgs),
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			info, err := startSandbox(c.Context(), e, o.daemon(e.flags.region))
 			if err != nil {
@@ -112,7 +112,7 @@ func newSandboxStop(e *env) *cobra.Command {
 		Short:   "Stop the sandbox and forget all that is in it",
 		Long:    "Stops the running sandbox. It holds its state in memory: all of it is gone.",
 		Example: "  ccsctl sandbox stop",
-		Args:    usage(cobra.NoArgs),
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			stopped, err := daemon.Stop(c.Context(), daemon.Dir())
 			if err != nil {
@@ -134,7 +134,7 @@ func newSandboxStatus(e *env) *cobra.Command {
 		Short:   "Say whether a sandbox runs, and where",
 		Long:    "Prints the running sandbox. Exit codes: 0 one runs; 8 none does.",
 		Example: "  ccsctl sandbox status -o json",
-		Args:    usage(cobra.NoArgs),
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			info, ok, err := daemon.Find(c.Context(), daemon.Dir())
 			if err != nil {
@@ -156,7 +156,7 @@ func newSandboxServe(e *env) *cobra.Command {
 		Short:  "Serve a sandbox in the foreground",
 		Long:   "Serves a sandbox until it is interrupted or told to stop.",
 		Hidden: true,
-		Args:   usage(cobra.NoArgs),
+		Args:   noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			d := o.daemon(e.flags.region)
 			d.Ready = func(i daemon.Info) { e.console.Notef("the sandbox listens on %s", i.URL) }

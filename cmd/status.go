@@ -30,7 +30,7 @@ Exit codes: 0 all is well; 2 wrong usage or configuration; 4 not allowed; 8
 something is not.`,
 		Example: `  ccsctl status -c streaming.tf
   ccsctl status --sandbox -o json | jq '.resources[] | select(.state != "ok")'`,
-		Args: usage(cobra.NoArgs),
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runStatus(c.Context(), e) },
 	}
 }

@@ -36,7 +36,7 @@ func newVersion(e *env) *cobra.Command {
 		Short:   "Print the version",
 		Long:    "Prints the version of ccsctl, of Go, and the platform it was built for.",
 		Example: "  ccsctl version -o json",
-		Args:    usage(cobra.NoArgs),
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return e.console.Print(versionView{version(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
 		},
