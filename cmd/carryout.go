@@ -20,8 +20,11 @@ var errDeclined = errors.New("nothing was changed")
 
 // place names where a change goes, for questions.
 func (t *target) place() string {
-	if t.inSandbox() {
+	switch {
+	case t.inSandbox():
 		return fmt.Sprintf("the sandbox (%s/%s)", t.config.Project, t.config.Environment)
+	case !t.onAWS():
+		return fmt.Sprintf("account %s at %s, %s (%s/%s)", t.session.Account, t.session.Endpoint, t.session.Region, t.config.Project, t.config.Environment)
 	}
 	return fmt.Sprintf("AWS account %s, %s (%s/%s)", t.session.Account, t.session.Region, t.config.Project, t.config.Environment)
 }
@@ -49,7 +52,9 @@ func (e *env) report(v *outcomeView) error {
 // stdout, and sums up.
 func (e *env) apply(ctx context.Context, t *target, p *plan.Plan, verb string) (*outcomeView, error) {
 	start := time.Now()
-	observe, done := e.progress(t, p, verb)
+	observe, say, done := e.progress(t, p, verb)
+	e.say.Store(&say)
+	defer e.say.Store(nil)
 	results, err := p.Apply(e.hard, plan.Options{Sort: apierr.Sort, Observe: observe, Stop: ctx})
 	done()
 	if err != nil {
@@ -59,9 +64,11 @@ func (e *env) apply(ctx context.Context, t *target, p *plan.Plan, verb string) (
 }
 
 // progress is how the events of a run are shown: a live screen on a terminal,
-// lines otherwise, NDJSON when asked for.
-func (e *env) progress(t *target, p *plan.Plan, verb string) (observe func(plan.Event), done func()) {
-	quiet := func(plan.Event) {}
+// lines otherwise, NDJSON when asked for. What must be told meanwhile goes to
+// say.
+func (e *env) progress(t *target, p *plan.Plan, verb string) (observe func(plan.Event), say func(string), done func()) {
+	note := func(text string) { e.console.Notef("%s", text) }
+	nothing := func() {}
 	switch {
 	case e.console.Format() == console.NDJSON:
 		enc := json.NewEncoder(e.console.Out)
@@ -69,22 +76,17 @@ func (e *env) progress(t *target, p *plan.Plan, verb string) (observe func(plan.
 			if err := enc.Encode(newEventView(ev)); err != nil {
 				e.console.Warnf("print event: %v", err)
 			}
-		}, func() {}
+		}, note, nothing
 	case e.flags.quiet || len(stepped(p)) == 0:
-		return quiet, func() {}
+		return func(plan.Event) {}, note, nothing
 	case e.console.Err.Terminal() && e.console.Err.Width() > 0 && e.flags.verbose == 0:
 		screen := progress.New(progress.Options{
 			Out: e.console.Err, Width: e.console.Err.Width(), Color: e.console.Err.Color(),
 			Items: stepped(p), Title: fmt.Sprintf("%s %s/%s", verb, t.config.Project, t.config.Environment),
 		})
-		say := screen.Note
-		e.screen.Store(&say)
-		return screen.Observe, func() {
-			e.screen.Store(nil)
-			screen.Close()
-		}
+		return screen.Observe, screen.Note, screen.Close
 	default:
-		return progress.Lines(e.console.Err), func() {}
+		return progress.Lines(e.console.Err), note, nothing
 	}
 }
 
@@ -229,33 +231,39 @@ func (v *outcomeView) bad() int {
 }
 
 // err is the run's error: every failure in plan order, as a partial one when
-// anything was done.
+// anything was done. What an interruption or the time limit cut short is no
+// failure of its own; it is counted.
 func (v *outcomeView) err(ctx context.Context, verb string) error {
-	var errs []error
-	stopped := v.Counts[plan.Stopped]
+	var (
+		errs  []error
+		cause error
+	)
 	for _, r := range v.results {
-		switch r.Outcome {
-		case plan.Errored:
+		switch {
+		case r.Outcome == plan.Stopped && ctx.Err() != nil:
+			cause = context.Cause(ctx)
+		case r.Outcome == plan.Skipped && errors.Is(r.Err, context.Cause(ctx)):
+			cause = context.Cause(ctx)
+		case r.Outcome == plan.Errored && cut(r.Err, ctx) != nil:
+			cause = context.Cause(ctx)
+		case r.Outcome == plan.Errored:
 			errs = append(errs, explain(fmt.Errorf("%s %s: %w", verb, r.ID, r.Err), ctx))
-		case plan.Skipped:
-			if errors.Is(r.Err, errSignal) {
-				stopped++
-			}
 		}
 	}
-	if stopped > 0 && context.Cause(ctx) == errSignal {
-		err := fmt.Errorf("%s: %w: %d changed, %d not finished", verb, errSignal, v.Counts[plan.Done], v.bad())
-		return fault.As(fault.Interrupted, errors.Join(append(errs, err)...), fmt.Sprintf("run 'ccsctl %s' again to go on: what is done stays done", verb))
-	}
-	if len(errs) == 0 {
-		if stopped > 0 {
-			return fmt.Errorf("%s: %w", verb, context.Cause(ctx))
-		}
-		return nil
-	}
-	err := errors.Join(errs...)
+	kind := fault.Failed
 	if v.Counts[plan.Done] > 0 {
-		return fault.As(fault.Partial, err, fmt.Sprintf("fix the cause and run 'ccsctl %s' again: what is done stays done", verb))
+		kind = fault.Partial
 	}
-	return err
+	again := fmt.Sprintf("run 'ccsctl %s' again", verb)
+	if cause != nil {
+		if cause == errSignal {
+			kind = fault.Interrupted
+		}
+		errs = append(errs, fmt.Errorf("%s: %w: %d changed, %d not finished", verb, cause, v.Counts[plan.Done], v.bad()-len(errs)))
+		return fault.As(kind, errors.Join(errs...), again+" to go on: what is done stays done")
+	}
+	if kind == fault.Partial {
+		return fault.As(kind, errors.Join(errs...), "fix the cause and "+again+": what is done stays done")
+	}
+	return errors.Join(errs...)
 }

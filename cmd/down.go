@@ -46,7 +46,7 @@ interrupted.`,
 		Example: `  ccsctl down -c streaming.tf                       look, then type the name
   ccsctl down --sandbox --confirm=prod -c streaming.tf
   ccsctl down --confirm=dev --purge-data -e dev      nothing stays`,
-		Args: usage(cobra.NoArgs),
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runDown(c.Context(), e, o) },
 	}
 	o.flags(c.Flags())
@@ -58,7 +58,11 @@ func runDown(ctx context.Context, e *env, o downOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.confirm != "" && o.confirm != c.Environment {
+	if o.confirm == "" { // better told now than after the reading
+		if err := e.console.CanAsk("--confirm=" + c.Environment); err != nil {
+			return err
+		}
+	} else if o.confirm != c.Environment {
 		return fault.As(fault.Usage, fmt.Errorf("--confirm=%s does not name the environment %s", o.confirm, c.Environment),
 			"give the name of the environment that you mean to take down")
 	}
@@ -99,6 +103,9 @@ const sweepPatience = 2 * time.Minute
 // kept on purpose.
 func (e *env) proveGone(ctx context.Context, t *target, out *outcomeView) error {
 	found, err := sweep.New(t.session.Config, t.pipeline.Owner()).Left(ctx, sweepPatience)
+	if cause := cut(err, ctx); cause == errSignal {
+		return fault.As(fault.Interrupted, fmt.Errorf("%w while looking for what is left", cause), "run 'ccsctl down' again to look")
+	}
 	if err != nil {
 		return fmt.Errorf("look for what is left: %w", err)
 	}

@@ -36,7 +36,7 @@ pending (only with --exit-code).`,
 		Example: `  ccsctl plan -c streaming.tf
   ccsctl plan --sandbox --exit-code          is there anything to do? 8 is yes
   ccsctl plan -o json | jq '.counts'`,
-		Args: usage(cobra.NoArgs),
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runPlan(c.Context(), e, o) },
 	}
 	o.flags(c.Flags())

@@ -43,7 +43,7 @@ changed, some failed; 4 not allowed; 130 interrupted.`,
 		Example: `  ccsctl up --sandbox --yes -c streaming.tf
   ccsctl up -c ccsctl.yaml -e prod --expect-account 123456789012
   ccsctl up --yes -o ndjson > up.log       one event a line, for CI`,
-		Args: usage(cobra.NoArgs),
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runUp(c.Context(), e, o) },
 	}
 	o.flags(c.Flags())
@@ -51,6 +51,14 @@ changed, some failed; 4 not allowed; 130 interrupted.`,
 }
 
 func runUp(ctx context.Context, e *env, o upOptions) error {
+	if _, err := e.config(); err != nil {
+		return err
+	}
+	if !e.flags.yes { // better told now than after the reading
+		if err := e.console.CanAsk("--yes"); err != nil {
+			return err
+		}
+	}
 	t, err := e.target(ctx, false)
 	if err != nil {
 		return err

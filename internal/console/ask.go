@@ -49,15 +49,24 @@ type answer struct {
 	err  error
 }
 
+// CanAsk is nil where questions can be answered, and otherwise the fault of
+// usage with which they fail; its hint names flag.
+func (c *Console) CanAsk(flag string) error {
+	if c.canAsk {
+		return nil
+	}
+	reason := "not a terminal"
+	if c.opts.NoInput {
+		reason = "--no-input was given"
+	}
+	return fault.As(fault.Usage, fmt.Errorf("ask for confirmation: %s", reason), "pass "+flag)
+}
+
 // ask reads one line. A read can't be taken back, so a cancelled question
 // leaves its own to the next one.
 func (c *Console) ask(ctx context.Context, prompt, flag string) (string, error) {
-	if !c.canAsk {
-		reason := "not a terminal"
-		if c.opts.NoInput {
-			reason = "--no-input was given"
-		}
-		return "", fault.As(fault.Usage, fmt.Errorf("ask for confirmation: %s", reason), "pass "+flag)
+	if err := c.CanAsk(flag); err != nil {
+		return "", err
 	}
 	if err := ctx.Err(); err != nil {
 		return "", err
