@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/aymanbagabas/go-udiff"
 
@@ -108,7 +109,7 @@ func (v planView) Human(p *console.Painter) string {
 			v.changed(&b, p, c.Attributes)
 		}
 		if calls := c.Calls(); len(calls) > 0 {
-			fmt.Fprintf(&b, "      %s\n", p.Dim(strings.Join(calls, ", ")))
+			b.WriteString(wrapped(p, p.Dim(strings.Join(calls, ", "))))
 		}
 	}
 	b.WriteString(v.summary(p))
@@ -139,8 +140,36 @@ func (v planView) created(b *strings.Builder, p *console.Painter, attributes []r
 		parts = append(parts, p.Dim(a.Name)+" "+v.short(a.New))
 	}
 	if len(parts) > 0 {
-		fmt.Fprintf(b, "      %s\n", strings.Join(parts, p.Dim(" · ")))
+		b.WriteString(wrapped(p, strings.Join(parts, p.Dim(" · "))))
 	}
+}
+
+var colour = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
+// wrapped breaks a resource's line between words where the terminal ends, so
+// that names stay whole.
+func wrapped(p *console.Painter, text string) string {
+	const indent = "      "
+	var b strings.Builder
+	column := 0
+	for _, word := range strings.Fields(text) {
+		width := utf8.RuneCountInString(colour.ReplaceAllString(word, ""))
+		switch {
+		case column == 0:
+			b.WriteString(indent)
+			column = len(indent)
+		case p.Width() > 0 && column+1+width >= p.Width():
+			b.WriteString("\n" + indent)
+			column = len(indent)
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += width
+	}
+	b.WriteByte('\n')
+	return b.String()
 }
 
 // short writes the ARNs of this account and region by what they name: the rest

@@ -23,6 +23,10 @@ type target struct {
 
 func (t *target) inSandbox() bool { return t.sandbox != nil }
 
+// onAWS reports whether calls go to AWS by its own names. With an endpoint of
+// somebody's choice what answers may be AWS, an emulator or anything else.
+func (t *target) onAWS() bool { return t.session.Endpoint == "AWS" }
+
 // target opens the session and makes the pipeline, and says on stderr what
 // will be worked on, before anything else happens there.
 func (e *env) target(ctx context.Context, purge bool) (*target, error) {
@@ -52,13 +56,16 @@ func (e *env) target(ctx context.Context, purge bool) (*target, error) {
 	return t, nil
 }
 
-// announce names what is worked on. A sandbox and an account differ in word and
-// in colour.
+// announce names what is worked on. A sandbox, AWS, and an endpoint that may be
+// either differ in word and in colour.
 func (e *env) announce(t *target) {
 	p := e.console.Err.Painter()
 	place := p.Bold(p.Yellow("AWS account " + t.session.Account))
-	if t.inSandbox() {
+	switch {
+	case t.inSandbox():
 		place = p.Bold(p.Green("SANDBOX")) + " account " + t.session.Account
+	case !t.onAWS():
+		place = p.Bold(p.Red("CUSTOM ENDPOINT")) + " account " + t.session.Account
 	}
 	e.console.Notef("%s · %s · environment %s · %s", place, t.session.Region, p.Bold(t.config.Project+"/"+t.config.Environment), t.session.Endpoint)
 }
