@@ -30,10 +30,11 @@ var layers = []layer{
 	{"cmd", []string{
 		"internal/pipeline", "internal/plan", "internal/resource", "internal/config", "internal/console", "internal/fault", "internal/tui/...",
 		"internal/functions/bundle", "internal/aws/connect", "internal/aws/apierr", "internal/aws/sweep",
-	}, []string{"github.com/spf13/cobra", "github.com/spf13/cobra/doc", "github.com/spf13/pflag", "github.com/aymanbagabas/go-udiff"}},
-	{"cmd/gendocs", []string{"cmd"}, []string{"github.com/spf13/cobra/doc", "github.com/spf13/cobra"}},
+	}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/aymanbagabas/go-udiff"}},
+	{"cmd/gendocs", []string{"cmd", "internal/config"}, []string{"github.com/spf13/cobra"}},
+	{"internal/bench/...", []string{"internal/..."}, []string{sdk}}, // programs that measure the product: not in it
 
-	{"internal/pipeline", []string{"internal/config", "internal/graph", "internal/resource", "internal/aws/...", "internal/functions/live"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
+	{"internal/pipeline", []string{"internal/config", "internal/graph", "internal/resource", "internal/aws/...", "internal/functions/environment"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/plan", []string{"internal/graph", "internal/resource"}, nil},
 	{"internal/tui/...", []string{"internal/plan", "internal/resource"}, []string{"charm.land/...", "github.com/charmbracelet/..."}},
 
@@ -54,7 +55,8 @@ var layers = []layer{
 
 	// The functions' program must stay small: nothing of the tool in it.
 	{"internal/functions", nil, []string{"github.com/aws/aws-lambda-go/..."}},
-	{"internal/functions/live", []string{"internal/functions"}, []string{sdk}},
+	{"internal/functions/environment", nil, nil},
+	{"internal/functions/live", []string{"internal/functions", "internal/functions/environment"}, []string{sdk}},
 	{"internal/functions/bootstrap", []string{"internal/functions/live"}, []string{sdk}},
 	{"internal/functions/bundle", []string{"internal/fault"}, nil},
 	{"internal/functions/pack", []string{"internal/functions/bundle", "internal/fault"}, nil},

@@ -5,14 +5,14 @@ import (
 
 	"github.com/ccs-platform/ccsctl/internal/aws/function"
 	"github.com/ccs-platform/ccsctl/internal/aws/mapping"
-	"github.com/ccs-platform/ccsctl/internal/functions/live"
+	"github.com/ccs-platform/ccsctl/internal/functions/environment"
 )
 
 // ingestTimeout bounds one batch of the stream. A batch is small and its sends
 // are batched: a minute means that something it needs is down.
 const ingestTimeout = time.Minute
 
-func (p *Pipeline) newFunction(what, purpose string, timeout time.Duration, env map[string]string) *function.Function {
+func (p *Pipeline) newFunction(what, purpose string, timeout time.Duration, variables map[string]string) *function.Function {
 	c := p.config.Functions
 	arch := c.Architecture
 	if arch == "" {
@@ -20,30 +20,30 @@ func (p *Pipeline) newFunction(what, purpose string, timeout time.Duration, env 
 	}
 	return function.New(p.settings.AWS, function.Spec{
 		Name: what, FunctionName: p.names.name(what), Description: purpose, RoleARN: p.names.roleARN(what),
-		Code: p.settings.Code, Architecture: arch, MemoryMB: int32(c.MemoryMB), Timeout: timeout, Environment: env, Owner: p.owner,
+		Code: p.settings.Code, Architecture: arch, MemoryMB: int32(c.MemoryMB), Timeout: timeout, Environment: variables, Owner: p.owner,
 	})
 }
 
 func (p *Pipeline) ingestEnvironment() map[string]string {
 	return map[string]string{
-		live.EnvHandler:        live.Ingest,
-		live.EnvEmergencyQueue: p.names.queueURL("emergency.fifo"),
-		live.EnvTelemetryQueue: p.names.queueURL("telemetry"),
+		environment.Handler:        environment.Ingest,
+		environment.EmergencyQueue: p.names.queueURL("emergency.fifo"),
+		environment.TelemetryQueue: p.names.queueURL("telemetry"),
 	}
 }
 
 func (p *Pipeline) followupEnvironment() map[string]string {
 	return map[string]string{
-		live.EnvHandler:      live.FollowUp,
-		live.EnvOwnerTopic:   p.names.topic("owner-alerts"),
-		live.EnvManagerTopic: p.names.topic("manager-notifications"),
+		environment.Handler:      environment.FollowUp,
+		environment.OwnerTopic:   p.names.topic("owner-alerts"),
+		environment.ManagerTopic: p.names.topic("manager-notifications"),
 	}
 }
 
 func (p *Pipeline) emergencyEnvironment() map[string]string {
 	return map[string]string{
-		live.EnvHandler:      live.Emergency,
-		live.EnvStateMachine: p.names.machine(),
+		environment.Handler:      environment.Emergency,
+		environment.StateMachine: p.names.machine(),
 	}
 }
 

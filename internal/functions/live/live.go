@@ -18,23 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/ccs-platform/ccsctl/internal/functions"
-)
-
-// The environment of the three functions.
-const (
-	EnvHandler        = "CCSCTL_HANDLER" // Ingest, FollowUp or Emergency
-	EnvEmergencyQueue = "EMERGENCY_QUEUE_URL"
-	EnvTelemetryQueue = "TELEMETRY_QUEUE_URL"
-	EnvStateMachine   = "STATE_MACHINE_ARN"
-	EnvOwnerTopic     = "OWNER_TOPIC_ARN"
-	EnvManagerTopic   = "MANAGER_TOPIC_ARN"
-)
-
-// The values of EnvHandler.
-const (
-	Ingest    = "ingest"    // needs EnvEmergencyQueue and EnvTelemetryQueue
-	FollowUp  = "followup"  // needs EnvOwnerTopic and EnvManagerTopic
-	Emergency = "emergency" // needs EnvStateMachine
+	"github.com/ccs-platform/ccsctl/internal/functions/environment"
 )
 
 // Handler is the function that the environment names. It fails when the
@@ -49,24 +33,24 @@ func Handler(cfg aws.Config, getenv func(string) string, log *slog.Logger) (lamb
 		return v
 	}
 	var handle any
-	switch name := getenv(EnvHandler); name {
-	case Ingest:
+	switch name := getenv(environment.Handler); name {
+	case environment.Ingest:
 		client := sqs.NewFromConfig(cfg)
 		handle = functions.Ingest{
-			Emergencies: queue{client, need(EnvEmergencyQueue)},
-			FollowUps:   queue{client, need(EnvTelemetryQueue)},
+			Emergencies: queue{client, need(environment.EmergencyQueue)},
+			FollowUps:   queue{client, need(environment.TelemetryQueue)},
 			Log:         log,
 		}.Handle
-	case FollowUp:
+	case environment.FollowUp:
 		client := sns.NewFromConfig(cfg)
-		handle = functions.NewFollowUp(topic{client, need(EnvOwnerTopic)}, topic{client, need(EnvManagerTopic)}, log).Handle
-	case Emergency:
+		handle = functions.NewFollowUp(topic{client, need(environment.OwnerTopic)}, topic{client, need(environment.ManagerTopic)}, log).Handle
+	case environment.Emergency:
 		handle = functions.Emergency{
-			Workflow: workflow{sfn.NewFromConfig(cfg), need(EnvStateMachine)},
+			Workflow: workflow{sfn.NewFromConfig(cfg), need(environment.StateMachine)},
 			Log:      log,
 		}.Handle
 	default:
-		return nil, fmt.Errorf("%s=%q names no function", EnvHandler, name)
+		return nil, fmt.Errorf("%s=%q names no function", environment.Handler, name)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

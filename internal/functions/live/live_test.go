@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/ccs-platform/ccsctl/internal/functions/environment"
 )
 
 // endpoint answers each operation of AWS with what the test says, and keeps the
@@ -36,10 +38,10 @@ func endpoint(t *testing.T, answer func(operation, body string) (int, string)) s
 func handler(t *testing.T, name, url string) lambda.Handler {
 	t.Helper()
 	env := map[string]string{
-		EnvHandler: name, "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": url,
-		EnvEmergencyQueue: url + "/1/emergency.fifo", EnvTelemetryQueue: url + "/1/telemetry",
-		EnvStateMachine: "arn:aws:states:eu-central-1:111122223333:stateMachine:emergency",
-		EnvOwnerTopic:   "arn:aws:sns:eu-central-1:111122223333:owner", EnvManagerTopic: "arn:aws:sns:eu-central-1:111122223333:manager",
+		environment.Handler: name, "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": url,
+		environment.EmergencyQueue: url + "/1/emergency.fifo", environment.TelemetryQueue: url + "/1/telemetry",
+		environment.StateMachine: "arn:aws:states:eu-central-1:111122223333:stateMachine:emergency",
+		environment.OwnerTopic:   "arn:aws:sns:eu-central-1:111122223333:owner", environment.ManagerTopic: "arn:aws:sns:eu-central-1:111122223333:manager",
 	}
 	getenv := func(key string) string { return env[key] }
 	h, err := Handler(Config(getenv), getenv, slog.New(slog.DiscardHandler))
@@ -57,7 +59,7 @@ func event(id int, kind string) string {
 // lose an emergency (trap 37).
 func TestIngestReportsTheEntryThatSQSRefused(t *testing.T) {
 	var batches []int
-	h := handler(t, Ingest, endpoint(t, func(operation, body string) (int, string) {
+	h := handler(t, environment.Ingest, endpoint(t, func(operation, body string) (int, string) {
 		var in struct {
 			QueueUrl string
 			Entries  []struct{ Id, MessageBody, MessageGroupId, MessageDeduplicationId string }
@@ -94,7 +96,7 @@ func TestIngestReportsTheEntryThatSQSRefused(t *testing.T) {
 }
 
 func TestEmergencyTakesAnExecutionThatExistsForStarted(t *testing.T) {
-	h := handler(t, Emergency, endpoint(t, func(operation, body string) (int, string) {
+	h := handler(t, environment.Emergency, endpoint(t, func(operation, body string) (int, string) {
 		var in struct{ StateMachineArn, Name, Input string }
 		if err := json.Unmarshal([]byte(body), &in); err != nil || operation != "StartExecution" || !strings.HasSuffix(in.StateMachineArn, ":emergency") {
 			t.Errorf("%s %s: %v", operation, body, err)
@@ -119,7 +121,7 @@ func TestEmergencyTakesAnExecutionThatExistsForStarted(t *testing.T) {
 
 func TestFollowUpPublishesToTheTopicOfItsAudience(t *testing.T) {
 	var sent []string
-	h := handler(t, FollowUp, endpoint(t, func(_, body string) (int, string) {
+	h := handler(t, environment.FollowUp, endpoint(t, func(_, body string) (int, string) {
 		sent = append(sent, body)
 		return 200, `<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>`
 	}))
@@ -134,13 +136,13 @@ func TestFollowUpPublishesToTheTopicOfItsAudience(t *testing.T) {
 
 func TestHandlerNamesWhatTheEnvironmentLacks(t *testing.T) {
 	for name, want := range map[string]string{
-		"":        `CCSCTL_HANDLER="" names no function`,
-		"ingress": `CCSCTL_HANDLER="ingress" names no function`,
-		Ingest:    "EMERGENCY_QUEUE_URL is not set\nTELEMETRY_QUEUE_URL is not set",
-		FollowUp:  "OWNER_TOPIC_ARN is not set\nMANAGER_TOPIC_ARN is not set",
-		Emergency: "STATE_MACHINE_ARN is not set",
+		"":                    `CCSCTL_HANDLER="" names no function`,
+		"ingress":             `CCSCTL_HANDLER="ingress" names no function`,
+		environment.Ingest:    "EMERGENCY_QUEUE_URL is not set\nTELEMETRY_QUEUE_URL is not set",
+		environment.FollowUp:  "OWNER_TOPIC_ARN is not set\nMANAGER_TOPIC_ARN is not set",
+		environment.Emergency: "STATE_MACHINE_ARN is not set",
 	} {
-		getenv := func(key string) string { return map[string]string{EnvHandler: name}[key] }
+		getenv := func(key string) string { return map[string]string{environment.Handler: name}[key] }
 		if _, err := Handler(Config(getenv), getenv, slog.New(slog.DiscardHandler)); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", name, err, want)
 		}
