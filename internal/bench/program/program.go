@@ -1,0 +1,158 @@
+// Package program builds the real ccsctl and runs it, as a person would, each
+// world with a sandbox, a configuration and folders of its own. It knows how
+// the program is called and killed; what that proves is its callers' business.
+package program
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Flags are those of a release, as the Makefile has them.
+var flags = []string{"build", "-trimpath", "-ldflags", "-s -w"}
+
+// Program is a built ccsctl.
+type Program struct {
+	Path string
+	// Built is the command that made it.
+	Built string
+}
+
+// Build builds the program into dir with the flags of a release. It must run
+// within the module.
+func Build(ctx context.Context, dir string) (Program, error) {
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return Program{}, fmt.Errorf("find the module: %w", err)
+	}
+	p := Program{Path: filepath.Join(dir, "ccsctl")}
+	c := exec.CommandContext(ctx, "go", append(flags[:len(flags):len(flags)], "-o", p.Path, ".")...)
+	c.Dir = strings.TrimSpace(string(root))
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := c.CombinedOutput(); err != nil {
+		return Program{}, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	p.Built = "CGO_ENABLED=0 go build -trimpath -ldflags '-s -w'"
+	return p, nil
+}
+
+// module is the configuration that teams come with.
+const module = `module "streaming" {
+  source = "./modules/streaming"
+
+  project_name             = "ccs"
+  environment              = "prod"
+  kinesis_shard_count      = 10
+  kinesis_retention_period = 24
+  s3_data_lake_bucket      = "ccs-data-lake-prod"
+  kms_key_id               = module.security.kms_key_id
+
+  tags = {
+    Project = "CCS"
+  }
+}
+`
+
+// World is where the program runs: a folder with the configuration, and one for
+// the sandbox's runtime file.
+type World struct {
+	Dir     string // where streaming.tf is
+	Sandbox string // the value of CCSCTL_SANDBOX_DIR
+	program Program
+}
+
+// NewWorld makes a world in a new folder below dir.
+func (p Program) NewWorld(dir string) (World, error) {
+	dir, err := os.MkdirTemp(dir, "world")
+	if err != nil {
+		return World{}, err
+	}
+	w := World{Dir: dir, Sandbox: filepath.Join(dir, "sandbox"), program: p}
+	return w, errors.Join(
+		os.Mkdir(w.Sandbox, 0o700),
+		os.WriteFile(filepath.Join(dir, "streaming.tf"), []byte(module), 0o600))
+}
+
+// Result is how one run ended.
+type Result struct {
+	Stdout, Stderr string
+	Code           int // -1 when it was killed
+	Elapsed        time.Duration
+}
+
+// Command is the program with the given arguments, not yet started.
+func (w World) Command(ctx context.Context, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, w.program.Path, args...)
+	c.Dir = w.Dir
+	c.Env = append(os.Environ(), "CCSCTL_SANDBOX_DIR="+w.Sandbox, "NO_COLOR=1")
+	return c
+}
+
+// Run runs the program to its end. An exit code is no error.
+func (w World) Run(ctx context.Context, args ...string) (Result, error) {
+	run, err := w.Start(ctx, args...)
+	if err != nil {
+		return Result{}, err
+	}
+	return run.Wait()
+}
+
+// Want runs the program to its end, which must be exit code 0.
+func (w World) Want(ctx context.Context, args ...string) (Result, error) {
+	r, err := w.Run(ctx, args...)
+	if err == nil && r.Code != 0 {
+		err = fmt.Errorf("ccsctl %s: exit code %d\n%s%s", strings.Join(args, " "), r.Code, r.Stdout, r.Stderr)
+	}
+	return r, err
+}
+
+// Running is a run under way.
+type Running struct {
+	cmd            *exec.Cmd
+	stdout, stderr bytes.Buffer
+	started        time.Time
+	ended          chan error
+}
+
+// Start begins a run. Wait must be called.
+func (w World) Start(ctx context.Context, args ...string) (*Running, error) {
+	r := &Running{cmd: w.Command(ctx, args...), started: time.Now(), ended: make(chan error, 1)}
+	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
+	if err := r.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { r.ended <- r.cmd.Wait() }()
+	return r, nil
+}
+
+// PID is the run's process.
+func (r *Running) PID() int { return r.cmd.Process.Pid }
+
+// Kill ends the run as a crash would: with no chance to clean up.
+func (r *Running) Kill() error {
+	err := r.cmd.Process.Kill()
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// Ended reports without waiting whether the run has ended.
+func (r *Running) Ended() bool { return len(r.ended) > 0 }
+
+// Wait waits for the run's end.
+func (r *Running) Wait() (Result, error) {
+	err := <-r.ended
+	res := Result{Stdout: r.stdout.String(), Stderr: r.stderr.String(), Code: r.cmd.ProcessState.ExitCode(), Elapsed: time.Since(r.started)}
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		err = nil
+	}
+	return res, err
+}
