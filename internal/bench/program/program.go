@@ -6,6 +6,7 @@ package program
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,34 +14,66 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-)
 
-// Flags are those of a release, as the Makefile has them.
-var flags = []string{"build", "-trimpath", "-ldflags", "-s -w"}
+	"github.com/ccs-platform/ccsctl/internal/functions/bundle"
+)
 
 // Program is a built ccsctl.
 type Program struct {
 	Path string
-	// Built is the command that made it.
+	// Built is the command that makes one like it.
 	Built string
 }
 
-// Build builds the program into dir with the flags of a release. It must run
-// within the module.
+// zips are where a release has the functions, by architecture.
+var zips = map[string]string{
+	bundle.ARM64: "internal/functions/bundle/zips/bootstrap-arm64.zip",
+	bundle.X86:   "internal/functions/bundle/zips/bootstrap-amd64.zip",
+}
+
+// Build builds the program into dir as a release is built, the functions in it.
+// It must run within the module.
 func Build(ctx context.Context, dir string) (Program, error) {
-	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return Program{}, fmt.Errorf("find the module: %w", err)
 	}
-	p := Program{Path: filepath.Join(dir, "ccsctl")}
-	c := exec.CommandContext(ctx, "go", append(flags[:len(flags):len(flags)], "-o", p.Path, ".")...)
-	c.Dir = strings.TrimSpace(string(root))
+	root := strings.TrimSpace(string(out))
+	overlay, err := carry(ctx, root, dir)
+	if err != nil {
+		return Program{}, err
+	}
+	p := Program{Path: filepath.Join(dir, "ccsctl"), Built: "make bundles && CGO_ENABLED=0 go build -tags release -trimpath -ldflags '-s -w'"}
+	c := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-tags", "release", "-trimpath", "-ldflags", "-s -w", "-o", p.Path, ".")
+	c.Dir = root
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		return Program{}, fmt.Errorf("build: %w\n%s", err, out)
 	}
-	p.Built = "CGO_ENABLED=0 go build -trimpath -ldflags '-s -w'"
 	return p, nil
+}
+
+// carry puts the functions' zips where the build finds them without touching
+// the source, and returns the overlay that says so.
+func carry(ctx context.Context, root, dir string) (overlay string, err error) {
+	replace := map[string]string{}
+	for arch, at := range zips {
+		code, err := bundle.Find(ctx, bundle.Options{Arch: arch, Cache: os.Getenv("CCSCTL_CACHE_DIR")})
+		if err != nil {
+			return "", err
+		}
+		file := filepath.Join(dir, arch+".zip")
+		if err := os.WriteFile(file, code.Zip, 0o600); err != nil {
+			return "", err
+		}
+		replace[filepath.Join(root, filepath.FromSlash(at))] = file
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	overlay = filepath.Join(dir, "overlay.json")
+	return overlay, os.WriteFile(overlay, text, 0o600)
 }
 
 // module is the configuration that teams come with.
