@@ -23,29 +23,33 @@ func TestMain(m *testing.M) {
 // TestScripts runs the end-to-end scripts of testdata/script with the real
 // program, each against a sandbox of its own.
 func TestScripts(t *testing.T) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
 	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("CCSCTL_SANDBOX_DIR", filepath.Join(env.WorkDir, ".sandbox"))
-			env.Setenv("CCSCTL_CACHE_DIR", filepath.Join(cache, "ccsctl")) // the functions are built once, not once a script
-			env.Setenv("GORACE", "atexit_sleep_ms=0")
-			for _, name := range []string{"GOPATH", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
-				if v := goenv(name); v != "" {
-					env.Setenv(name, v)
-				}
-			}
-			env.Defer(func() { stopSandbox(env) })
-			return nil
-		},
+		Dir:   filepath.Join("testdata", "script"),
+		Setup: setup,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
+}
+
+// setup gives a script a sandbox of its own, which ends with it, and what it
+// takes to build the functions.
+func setup(env *testscript.Env) error {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return err
+	}
+	env.Setenv("CCSCTL_SANDBOX_DIR", filepath.Join(env.WorkDir, ".sandbox"))
+	env.Setenv("CCSCTL_CACHE_DIR", filepath.Join(cache, "ccsctl")) // the functions are built once, not once a script
+	env.Setenv("GORACE", "atexit_sleep_ms=0")
+	for _, name := range []string{"GOPATH", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
+		if v := goenv(name); v != "" {
+			env.Setenv(name, v)
+		}
+	}
+	env.Defer(func() { stopSandbox(env) })
+	return nil
 }
 
 // goenv is a setting of the Go toolchain, which the functions are built with:

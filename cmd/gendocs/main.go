@@ -1,6 +1,6 @@
-// Command gendocs writes the command reference and the completions from the
-// commands themselves. Run it from the root of the module; CI checks that what
-// is committed is what it writes.
+// Command gendocs writes the reference and the completions from the commands
+// and the configuration's table of keys. Run it from the root of the module; CI
+// checks that what is committed is what it writes.
 package main
 
 import (
@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/spf13/cobra/doc"
-
 	"github.com/ccs-platform/ccsctl/cmd"
 )
 
@@ -22,27 +20,18 @@ func main() {
 	}
 }
 
-// reference writes one page a command.
+// reference writes one page a command and one of the configuration.
 func reference(dir string) error {
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	root := cmd.Root()
-	root.DisableAutoGenTag = true // the same commands give the same pages on any day
-	return doc.GenMarkdownTree(root, dir)
+	pages := map[string][]byte{"configuration.md": configuration()}
+	commandPages(cmd.Root(), pages)
+	return write(dir, pages)
 }
 
 func completions(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
+	files := map[string][]byte{}
 	var errs []error
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		root, out := cmd.Root(), new(bytes.Buffer)
-		root.SetOut(out)
 		var err error
 		switch shell {
 		case "bash":
@@ -54,8 +43,24 @@ func completions(dir string) error {
 		case "powershell":
 			err = root.GenPowerShellCompletionWithDesc(out)
 		}
-		name := "ccsctl." + strings.Replace(shell, "powershell", "ps1", 1)
-		errs = append(errs, err, os.WriteFile(filepath.Join(dir, name), out.Bytes(), 0o644))
+		errs = append(errs, err)
+		files["ccsctl."+strings.Replace(shell, "powershell", "ps1", 1)] = out.Bytes()
+	}
+	return errors.Join(append(errs, write(dir, files))...)
+}
+
+// write makes a folder hold these files and no others, so that the page of a
+// command that is gone goes too.
+func write(dir string, files map[string][]byte) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	var errs []error
+	for name, content := range files {
+		errs = append(errs, os.WriteFile(filepath.Join(dir, name), content, 0o644))
 	}
 	return errors.Join(errs...)
 }
