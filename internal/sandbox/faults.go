@@ -15,6 +15,15 @@ type Fault struct {
 	// Service and Operation say which calls it meets; "" is every one.
 	Service   string `json:"service,omitempty"`
 	Operation string `json:"operation,omitempty"`
+	// Mutating limits it to calls that change something.
+	Mutating bool `json:"mutating,omitempty"`
+	// After is how many such calls get by before the first is met.
+	After int `json:"after,omitempty"`
+	// Hold leaves the call without effect and without an answer, until the
+	// caller goes away or the faults are cleared.
+	Hold bool `json:"hold,omitempty"`
+	// Held is how many calls were held so far. It is for reading.
+	Held int `json:"held,omitempty"`
 	// Latency is added to each such call.
 	Latency time.Duration `json:"latency,omitempty"`
 	// Code and Message refuse the call; an empty Code only delays.
@@ -26,17 +35,20 @@ type Fault struct {
 }
 
 func (f Fault) meets(c wire.Call) bool {
-	return (f.Service == "" || f.Service == c.Service) && (f.Operation == "" || f.Operation == c.Operation)
+	return (f.Service == "" || f.Service == c.Service) && (f.Operation == "" || f.Operation == c.Operation) && (!f.Mutating || Mutates(c))
 }
 
 // Faults are the troubles that a sandbox makes on request.
 type Faults struct {
 	mu      sync.Mutex
 	list    []Fault
+	cleared chan struct{} // closed by Clear
 	buckets map[wire.Call]*tokens
 }
 
-func newFaults() *Faults { return &Faults{buckets: map[wire.Call]*tokens{}} }
+func newFaults() *Faults {
+	return &Faults{cleared: make(chan struct{}), buckets: map[wire.Call]*tokens{}}
+}
 
 // Add asks for one more fault.
 func (f *Faults) Add(fault Fault) {
@@ -45,11 +57,13 @@ func (f *Faults) Add(fault Fault) {
 	f.list = append(f.list, fault)
 }
 
-// Clear ends all faults.
+// Clear ends all faults. What they held ends too, without effect.
 func (f *Faults) Clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.list = nil
+	close(f.cleared)
+	f.cleared = make(chan struct{})
 }
 
 // List are the faults in force.
@@ -59,34 +73,56 @@ func (f *Faults) List() []Fault {
 	return append([]Fault{}, f.list...) // not nil: a list in JSON even when it is empty
 }
 
+// met is what the faults that are due do to one call.
+type met struct {
+	delay   time.Duration
+	refusal *wire.Error
+	hold    <-chan struct{} // until it is closed; nil does not hold
+}
+
 // meet applies the faults that are due for a call: all delays, then the first
-// refusal.
+// refusal. What is held is refused in the end, for whoever is left to hear it.
 func (f *Faults) meet(ctx context.Context, c wire.Call) error {
-	delay, refusal := f.due(c)
-	if delay > 0 {
+	m := f.due(c)
+	if m.hold != nil {
 		select {
-		case <-time.After(delay):
+		case <-m.hold:
+		case <-ctx.Done():
+		}
+		return &wire.Error{Code: "ServiceUnavailable", Message: "the call was held", Status: http.StatusServiceUnavailable}
+	}
+	if m.delay > 0 {
+		select {
+		case <-time.After(m.delay):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	if refusal == nil {
+	if m.refusal == nil {
 		return nil
 	}
-	return refusal
+	return m.refusal
 }
 
-func (f *Faults) due(c wire.Call) (delay time.Duration, refusal *wire.Error) {
+func (f *Faults) due(c wire.Call) (m met) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := 0; i < len(f.list); i++ {
 		fault := &f.list[i]
-		if !fault.meets(c) || (fault.Code != "" && refusal != nil) {
+		if !fault.meets(c) || (fault.Code != "" && m.refusal != nil) {
 			continue
 		}
-		delay += fault.Latency
+		if fault.After > 0 {
+			fault.After--
+			continue
+		}
+		m.delay += fault.Latency
 		if fault.Code != "" {
-			refusal = &wire.Error{Code: fault.Code, Message: fault.Message, Status: fault.Status}
+			m.refusal = &wire.Error{Code: fault.Code, Message: fault.Message, Status: fault.Status}
+		}
+		if fault.Hold {
+			fault.Held++
+			m.hold = f.cleared
 		}
 		if fault.Times > 0 {
 			if fault.Times--; fault.Times == 0 {
@@ -95,7 +131,7 @@ func (f *Faults) due(c wire.Call) (delay time.Duration, refusal *wire.Error) {
 			}
 		}
 	}
-	return delay, refusal
+	return m
 }
 
 // rate is what an account may call a second, with what AWS answers beyond it.
