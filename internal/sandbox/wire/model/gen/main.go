@@ -132,6 +132,9 @@ func reduce(from, to string, ops []string) error {
 		Operations:      map[string]model.Operation{}, Shapes: map[string]model.Shape{}, Errors: map[string]model.Error{},
 	}
 	r := reducer{src: &src, out: &m}
+	if m.TargetPrefix == "AmazonSQS" {
+		src.widenReceive()
+	}
 	for _, name := range ops {
 		op, ok := src.Operations[name]
 		if !ok {
@@ -167,6 +170,26 @@ func reduce(from, to string, ops []string) error {
 	lines := regexp.MustCompile(`("(?:operations|shapes|errors)":\{|\},)("[A-Za-z0-9_]+":\{(?:"|\}))`)
 	text = lines.ReplaceAll(buf.Bytes(), []byte("$1\n$2"))
 	return os.WriteFile(to, text, 0o644)
+}
+
+// widenReceive lets ReceiveMessage's AttributeNames be message system attributes
+// too. API ref ReceiveMessage says so and AWS takes them; the model gives the
+// parameter, which is deprecated, the names of queue attributes only.
+func (src *source2) widenReceive() {
+	const list, name = "ReceiveAttributeNameList", "ReceiveAttributeName"
+	both := src.Shapes["QueueAttributeName"]
+	both.Enum = slices.Concat(both.Enum, src.Shapes["MessageSystemAttributeName"].Enum)
+	slices.Sort(both.Enum)
+	both.Enum = slices.Compact(both.Enum) // both have All
+	names := src.Shapes["AttributeNameList"]
+	item := *names.Member
+	item.Shape, names.Member = name, &item
+	src.Shapes[name], src.Shapes[list] = both, names
+
+	members := src.Shapes["ReceiveMessageRequest"].Members
+	m := members["AttributeNames"]
+	m.Shape = list
+	members["AttributeNames"] = m
 }
 
 type reducer struct {
