@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -104,28 +105,34 @@ func (c checker) queues() {
 	}
 }
 
+// pattern is a regular expression compiled when it is first asked for: the
+// program starts many times for each time that one of ours is needed.
+func pattern(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
 var (
-	keyID    = regexp.MustCompile(`^([0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}|mrk-[0-9a-f]{32})$`)
-	keyAlias = regexp.MustCompile(`^alias/[a-zA-Z0-9/_-]{1,250}$`)
-	keyARN   = regexp.MustCompile(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(?:key/(.+)|(alias/.+))$`)
-	boundary = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\x21-\x7e]{1,512}$`)
+	keyID    = pattern(`^([0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}|mrk-[0-9a-f]{32})$`)
+	keyAlias = pattern(`^alias/[a-zA-Z0-9/_-]{1,250}$`)
+	keyARN   = pattern(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(?:key/(.+)|(alias/.+))$`)
+	boundary = pattern(`^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\x21-\x7e]{1,512}$`)
 )
 
 func (c checker) access() {
 	if id := c.KMSKeyID; id != "" && c.sound("kms_key_id") {
 		alias := id
-		if m := keyARN.FindStringSubmatch(id); m != nil {
+		if m := keyARN().FindStringSubmatch(id); m != nil {
 			id, alias = m[1], m[2]
 		}
 		switch {
 		case strings.HasPrefix(alias, "alias/aws/"):
 			// Its policy cannot be edited, and alarms would turn red in silence (trap 22).
 			c.wrong("kms_key_id", "%s is a key of AWS, which CloudWatch cannot use to publish alarms: want a key of yours", alias)
-		case !keyID.MatchString(id) && !keyAlias.MatchString(alias):
+		case !keyID().MatchString(id) && !keyAlias().MatchString(alias):
 			c.wrong("kms_key_id", "want a key id, a key ARN, alias/name or an alias ARN, got %q", c.KMSKeyID)
 		}
 	}
-	if b := c.PermissionsBoundary; b != "" && c.sound("permissions_boundary") && !boundary.MatchString(b) {
+	if b := c.PermissionsBoundary; b != "" && c.sound("permissions_boundary") && !boundary().MatchString(b) {
 		c.wrong("permissions_boundary", "want the ARN of an IAM policy, got %q", b)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -57,7 +56,7 @@ func parse(f file, p *problems) (document, bool) {
 	return d, len(wrong) == 0
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
+var yamlLine = pattern(`line (\d+): (.*)`)
 
 func parseYAML(data []byte, lines map[string]int) (map[string]any, []syntax) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
@@ -89,7 +88,7 @@ func parseYAML(data []byte, lines map[string]int) (map[string]any, []syntax) {
 
 func yamlErrors(err error) []syntax {
 	var out []syntax
-	for _, m := range yamlLine.FindAllStringSubmatch(err.Error(), -1) {
+	for _, m := range yamlLine().FindAllStringSubmatch(err.Error(), -1) {
 		line, _ := strconv.Atoi(m[1])
 		out = append(out, syntax{line, m[2]})
 	}

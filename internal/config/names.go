@@ -1,13 +1,10 @@
 package config
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
-
-var word = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)
 
 // names are the longest ones of each kind that a pipeline makes, with the most
 // characters that AWS takes. Names of roles hold the Region, because IAM has
@@ -48,12 +45,16 @@ func (c checker) word(key, value, purpose string) bool {
 	case !c.sound(key):
 	case value == "":
 		c.wrong(key, "required: %s", purpose)
-	case !word.MatchString(value):
+	case !isWord(value):
 		c.wrong(key, "want lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen, got %q", value)
 	default:
 		return true
 	}
 	return false
+}
+
+func isWord(s string) bool {
+	return s != "" && 'a' <= s[0] && s[0] <= 'z' && !strings.HasSuffix(s, "-") && strings.Trim(s, lowerAlphanumeric+"-") == ""
 }
 
 // lengths tells of the name that is too long by most: shortening that one
@@ -72,7 +73,7 @@ func (c checker) lengths() {
 	}
 }
 
-var bucketChars = regexp.MustCompile(`^[a-z0-9.-]*$`)
+const lowerAlphanumeric = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 // badBucket says why S3 would refuse a name ("General purpose bucket naming
 // rules"), "" when it would not.
@@ -91,7 +92,7 @@ func badBucket(name string) string {
 	switch n := utf8.RuneCountInString(name); {
 	case n < 3 || n > 63:
 		return "want 3 to 63 characters"
-	case !bucketChars.MatchString(name):
+	case strings.Trim(name, lowerAlphanumeric+".-") != "":
 		return "want lower-case letters, digits, dots and hyphens"
 	case edge(name[0]) || edge(name[len(name)-1]):
 		return "want a letter or digit at both ends"

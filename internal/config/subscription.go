@@ -3,7 +3,6 @@ package config
 import (
 	"net/mail"
 	"net/url"
-	"regexp"
 	"strings"
 )
 
@@ -40,9 +39,9 @@ func (c checker) subscriptions() {
 }
 
 var (
-	phone    = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
-	queueARN = regexp.MustCompile(`^arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_-]{1,80}(\.fifo)?$`)
-	funcARN  = regexp.MustCompile(`^arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[a-zA-Z0-9_-]{1,64}(:(\$LATEST|[a-zA-Z0-9_-]+))?$`)
+	phone    = pattern(`^\+[1-9][0-9]{6,14}$`)
+	queueARN = pattern(`^arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_-]{1,80}(\.fifo)?$`)
+	funcARN  = pattern(`^arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[a-zA-Z0-9_-]{1,64}(:(\$LATEST|[a-zA-Z0-9_-]+))?$`)
 )
 
 // badSubscription says why SNS would refuse a subscription, "" when it would not.
@@ -59,7 +58,7 @@ func badSubscription(s Subscription) string {
 	case "email", "email-json":
 		return want("an address such as ops@example.com", isAddress(s.Endpoint))
 	case "sms":
-		return want("a phone number such as +4915112345678", phone.MatchString(s.Endpoint))
+		return want("a phone number such as +4915112345678", phone().MatchString(s.Endpoint))
 	case "http", "https":
 		u, err := url.Parse(s.Endpoint)
 		return want("a URL that begins with "+s.Protocol+"://", err == nil && u.Scheme == s.Protocol && u.Hostname() != "")
@@ -67,9 +66,9 @@ func badSubscription(s Subscription) string {
 		if strings.HasSuffix(s.Endpoint, ".fifo") {
 			return describe(s.Endpoint) + " is a FIFO queue, which cannot subscribe to a standard topic"
 		}
-		return want("the ARN of a queue, not its URL", queueARN.MatchString(s.Endpoint))
+		return want("the ARN of a queue, not its URL", queueARN().MatchString(s.Endpoint))
 	case "lambda":
-		return want("the ARN of a function", funcARN.MatchString(s.Endpoint))
+		return want("the ARN of a function", funcARN().MatchString(s.Endpoint))
 	}
 	return "protocol " + describe(s.Protocol) + " is none of " + strings.Join(protocols, ", ") + didYouMean(nearest(s.Protocol, protocols))
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -85,7 +84,7 @@ const (
 	maxOperators = 5000 // of those that recurse, in the whole file
 )
 
-var outlandish = regexp.MustCompile(`[eE][+-]?[0-9]{4}`)
+var outlandish = pattern(`[eE][+-]?[0-9]{4}`)
 
 // tame looks at the tokens first. JSON is near enough to have the same ones.
 func tame(f file) []syntax {
@@ -101,7 +100,7 @@ func tame(f file) []syntax {
 		case hclsyntax.TokenBang, hclsyntax.TokenMinus, hclsyntax.TokenQuestion:
 			operators++
 		case hclsyntax.TokenNumberLit:
-			if outlandish.Match(t.Bytes) {
+			if outlandish().Match(t.Bytes) {
 				return []syntax{{line, "a number beyond reason: " + string(t.Bytes)}}
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,8 +161,6 @@ func whole(v any) (int, bool) {
 	return 0, false
 }
 
-var days = regexp.MustCompile(`^(\d{1,5})d$`)
-
 func span(v any, unit time.Duration) (time.Duration, bool) {
 	if d, ok := v.(time.Duration); ok {
 		return d, true
@@ -177,8 +174,8 @@ func span(v any, unit time.Duration) (time.Duration, bool) {
 		return 0, false
 	}
 	s = strings.TrimSpace(s)
-	if m := days.FindStringSubmatch(s); m != nil {
-		n, err := strconv.Atoi(m[1])
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
 		return time.Duration(n) * 24 * time.Hour, err == nil
 	}
 	d, err := time.ParseDuration(s)
