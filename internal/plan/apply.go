@@ -165,10 +165,14 @@ func (r *run) change(stop context.Context, id resource.ID, c resource.Change) er
 				res.Outcome, res.Reason = Left, kept.Reason
 				break
 			}
-			res.Outcome, res.Err = Errored, err
-			if stop.Err() != nil && r.ctx.Err() == nil && errors.Is(err, context.Cause(stop)) {
-				res.Outcome = Stopped
+			res.Outcome = Errored
+			if cause := context.Cause(stop); stop.Err() != nil && errors.Is(err, cause) {
+				err = cause // the client's account of its cancelled call helps nobody
+				if r.ctx.Err() == nil {
+					res.Outcome = Stopped
+				}
 			}
+			res.Err = err
 			if s.Call != "" {
 				res.Err = fmt.Errorf("%s: %w", s.Call, err)
 			}
