@@ -7,6 +7,7 @@
 package sandbox
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
@@ -25,6 +26,10 @@ type Options struct {
 	Region string
 	Timing string // instant, fast or aws; "" is instant
 	Limits bool   // refuse calls beyond AWS's documented rates, as aws timing does
+	// Handlers, when set, answers for functions in process in place of running
+	// their code: it gets a function's environment and returns its handler. In
+	// a synctest bubble there are no processes.
+	Handlers func(environment map[string]string) (bus.Handler, error)
 	// Endpoint is the URL under which it will answer; "" when in process only.
 	Endpoint string
 }
@@ -52,13 +57,17 @@ func New(o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bus.Bus{Account: Account, Region: o.Region, Timing: timing, Limits: o.Limits || timing.Name == "aws", Endpoint: o.Endpoint}
+	b := &bus.Bus{Account: Account, Region: o.Region, Timing: timing, Limits: o.Limits || timing.Name == "aws", Endpoint: o.Endpoint, Handlers: o.Handlers}
 	s := &Sandbox{Calls: newCalls(), Faults: newFaults(), bus: b}
 	services, rest := services(b, s.hook)
 	aws := wire.NewServer(services, s.hook, rest)
 	s.Handler = s.control(aws)
 	return s, nil
 }
+
+// Run lets the account live: records are polled, messages delivered, alarms
+// evaluated, until ctx ends. Without it a sandbox only answers.
+func (s *Sandbox) Run(ctx context.Context) { s.bus.Run(ctx) }
 
 // Tagged lists everything in the account that has tags.
 func (s *Sandbox) Tagged() []bus.Tagged { return s.bus.Tagged() }

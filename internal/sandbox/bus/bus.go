@@ -7,9 +7,8 @@
 package bus
 
 import (
-	"cmp"
+	"context"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -23,6 +22,10 @@ type Bus struct {
 	// in process only. Queue URLs carry it: some SDKs send requests there.
 	Endpoint string
 
+	// Handlers, when set, answers for functions in process: it makes a handler
+	// for a function with the given environment.
+	Handlers func(environment map[string]string) (Handler, error)
+
 	Roles     Roles
 	Keys      Keys
 	Queues    Queues
@@ -33,7 +36,15 @@ type Bus struct {
 	Logs      Logs
 	Functions Functions
 
-	tagged []func() []Tagged
+	StreamData StreamData
+	QueueData  QueueData
+	Publisher  Publisher
+	Invoker    Invoker
+	Objects    Objects
+	Metrics    Metrics
+
+	background []func(ctx context.Context)
+	tagged     []func(add func(arn string, tags Tags))
 }
 
 // NoEndpoint is where the URLs of a sandbox without an Endpoint point to.
@@ -139,24 +150,4 @@ type Logs interface {
 // Functions are the functions of Lambda.
 type Functions interface {
 	Function(arn string) bool
-}
-
-// Tagged is one thing with its tags.
-type Tagged struct {
-	ARN  string
-	Tags map[string]string
-}
-
-// ListTagged adds a source of tagged things, which the tagging API lists. It is
-// called while the services are made, never later.
-func (b *Bus) ListTagged(list func() []Tagged) { b.tagged = append(b.tagged, list) }
-
-// Tagged lists everything that has tags, by ARN.
-func (b *Bus) Tagged() []Tagged {
-	var all []Tagged
-	for _, list := range b.tagged {
-		all = append(all, list()...)
-	}
-	slices.SortFunc(all, func(a, b Tagged) int { return cmp.Compare(a.ARN, b.ARN) })
-	return all
 }

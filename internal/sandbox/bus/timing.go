@@ -36,15 +36,21 @@ type Timing struct {
 
 	TagSpread time.Duration // until the tagging API sees a change, deletions included
 
-	AlarmPeriod time.Duration // between evaluations of an alarm
-	MetricLag   time.Duration // until a minute's data can be read
+	MetricLag time.Duration // until a minute's data can be read
+	// AlarmScale shrinks the time that alarms count in: with 1/12, an alarm on
+	// periods of a minute goes by periods of five seconds. What is read of
+	// metrics has true minutes whatever the scale.
+	AlarmScale float64
+
+	StreamPoll     time.Duration // between two reads of a shard by Lambda or Firehose
+	DeliveryBuffer time.Duration // the most that Firehose holds records back; its own hints when they are less
 }
 
 // The three timings.
 var timings = []Timing{
 	{
-		Name:        "instant",
-		AlarmPeriod: time.Minute,
+		Name:       "instant",
+		AlarmScale: 1.0 / 60, StreamPoll: 10 * time.Millisecond, DeliveryBuffer: time.Second,
 	},
 	{
 		Name:         "fast",
@@ -56,7 +62,7 @@ var timings = []Timing{
 		MappingChange: 200 * time.Millisecond, MappingDelete: 200 * time.Millisecond,
 		MachineDelete: 100 * time.Millisecond,
 		TagSpread:     100 * time.Millisecond,
-		AlarmPeriod:   time.Minute,
+		AlarmScale:    1.0 / 12, StreamPoll: 50 * time.Millisecond, DeliveryBuffer: 5 * time.Second,
 	},
 	{
 		Name:         "aws",
@@ -68,7 +74,7 @@ var timings = []Timing{
 		MappingChange: 20 * time.Second, MappingDelete: 30 * time.Second,
 		MachineDelete: 15 * time.Second,
 		TagSpread:     20 * time.Second,
-		AlarmPeriod:   time.Minute, MetricLag: 2 * time.Minute,
+		MetricLag:     2 * time.Minute, AlarmScale: 1, StreamPoll: time.Second, DeliveryBuffer: 15 * time.Minute,
 	},
 }
 
