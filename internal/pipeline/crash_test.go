@@ -3,140 +3,145 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/ccs-platform/ccsctl/internal/aws/apierr"
-	"github.com/ccs-platform/ccsctl/internal/pipeline"
 	"github.com/ccs-platform/ccsctl/internal/plan"
 	"github.com/ccs-platform/ccsctl/internal/sandbox"
-	"github.com/ccs-platform/ccsctl/internal/sandbox/sandboxtest"
 )
 
 // A process that is killed has made some calls, and the answer to the last one
 // never reached it. From AWS's side that is all there is to see, so it is what
-// these tests do, for every call of a run.
+// these tests do, for every call of a run. scripts/crash does it to the real
+// program.
+
+func TestKilledAfterAnyCallTheNextRunConverges(t *testing.T) {
+	// The race detector makes it ten times as slow and has seen all that it can
+	// after a few kills; what it skips the ordinary run does.
+	strides := map[string]int{"instant": 1, "aws": 2}
+	if underRace || testing.Short() {
+		strides = map[string]int{"instant": 4, "aws": 12}
+	}
+	for timing, every := range strides {
+		calls := undisturbed(t, timing)
+		t.Logf("%s: up makes %d calls and %d things, down makes %d calls", timing, calls.up, calls.things, calls.down)
+		kills := func(verb string, most int, trial func(w *world, k int)) {
+			t.Run(timing+"/"+verb, func(t *testing.T) {
+				t.Parallel()
+				for k := 1; k <= most && !t.Failed(); k += every {
+					synctest.Test(t, func(t *testing.T) {
+						w := newWorld(t, timing)
+						trial(w, k)
+						if t.Failed() {
+							t.Logf("killed after call %d", k)
+						}
+					})
+				}
+			})
+		}
+		kills("up", calls.up, func(w *world, k int) {
+			w.killed(k, (*world).compute)
+			w.up()
+			w.settled()
+			if n := len(w.sandbox.Tagged()); n != calls.things {
+				w.t.Errorf("%d tagged things, want %d", n, calls.things)
+			}
+		})
+		kills("down", calls.down, func(w *world, k int) {
+			w.up()
+			w.killed(k, (*world).removal)
+			w.down()
+			w.gone()
+		})
+	}
+}
+
+// counts are those of runs that nobody kills.
+type counts struct {
+	up, down int // mutating calls, those refused and made again included
+	things   int // with tags, after up
+}
+
+func undisturbed(t *testing.T, timing string) (c counts) {
+	t.Run(fmt.Sprintf("%s/undisturbed", timing), func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, timing)
+			w.up()
+			c.up, c.things = w.sandbox.Calls.Mutating(), len(w.sandbox.Tagged())
+			w.sandbox.Calls.Reset()
+			w.settled()
+			if n := w.sandbox.Calls.Mutating(); n != 0 {
+				t.Errorf("a plan makes %d mutating calls", n)
+			}
+			w.down()
+			c.down = w.sandbox.Calls.Mutating()
+			w.gone()
+		})
+	})
+	return c
+}
+
+// killed has a process of its own make a plan, carry it out, and die after k
+// mutating calls. Reading is harmless, so only what follows is cut short.
+func (w *world) killed(k int, build func(*world) *plan.Plan) {
+	w.t.Helper()
+	ctx, die := context.WithCancelCause(w.t.Context())
+	defer die(nil)
+	victim := *w
+	victim.aws = w.newConfig()
+	client, ok := victim.aws.HTTPClient.(*http.Client)
+	if !ok {
+		w.t.Fatalf("an HTTP client of type %T", victim.aws.HTTPClient)
+	}
+	p := build(&victim)
+	w.sandbox.Calls.Reset()
+	client.Transport = &killer{next: client.Transport, calls: w.sandbox.Calls, most: k, die: die}
+	results, err := p.Apply(ctx, plan.Options{Sort: apierr.Sort})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, r := range results {
+		if r.Outcome == plan.Errored && !errors.Is(r.Err, errKilled) {
+			w.t.Errorf("%s %s, before the kill: %v", r.Action, r.ID, r.Err)
+		}
+	}
+}
 
 var errKilled = errors.New("killed")
 
 // killer lets mutating calls through up to the k-th, whose answer is lost, and
 // nothing after it. Calls that were on their way at that moment still arrive.
 type killer struct {
-	next    http.RoundTripper
-	calls   *sandbox.Calls
-	most    int
-	cancel  context.CancelCauseFunc
-	mu      sync.Mutex
-	stopped bool
+	next  http.RoundTripper
+	calls *sandbox.Calls
+	most  int
+	die   context.CancelCauseFunc
+
+	mu   sync.Mutex
+	dead bool
 }
 
 func (k *killer) RoundTrip(r *http.Request) (*http.Response, error) {
-	k.mu.Lock()
-	dead := k.stopped
-	k.mu.Unlock()
-	if dead {
+	if k.isDead() {
 		return nil, errKilled
 	}
 	res, err := k.next.RoundTrip(r)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.calls.Mutating() >= k.most {
-		k.stopped = true
-		k.cancel(errKilled)
-	}
-	if k.stopped {
+	if k.isDead() {
 		return nil, errKilled
 	}
 	return res, err
 }
 
-// killAfter carries out a plan made by build and kills it after k mutating calls.
-func killAfter(t *testing.T, s *sandbox.Sandbox, cfg aws.Config, k int, build func(cfg aws.Config) *plan.Plan) {
-	t.Helper()
-	ctx, cancel := context.WithCancelCause(t.Context())
-	defer cancel(nil)
-	client, ok := cfg.HTTPClient.(*http.Client)
-	if !ok {
-		t.Fatalf("an HTTP client of type %T", cfg.HTTPClient)
+func (k *killer) isDead() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.dead && k.calls.Mutating() >= k.most {
+		k.dead = true
+		k.die(errKilled)
 	}
-	p := build(cfg) // reading is harmless: only what follows can be cut short
-	s.Calls.Reset()
-	client.Transport = &killer{next: client.Transport, calls: s.Calls, most: k, cancel: cancel}
-	if _, err := p.Apply(ctx, plan.Options{Sort: apierr.Sort}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestKilledAfterAnyCallTheNextRunConverges(t *testing.T) {
-	c := load(t, nil)
-	for _, timing := range []string{"instant", "aws"} {
-		t.Run(timing, func(t *testing.T) {
-			world := func(t *testing.T) (*sandbox.Sandbox, func() aws.Config) {
-				s, _ := sandboxtest.New(t, sandbox.Options{Timing: timing})
-				return s, func() aws.Config { return sandboxtest.Config(s, s) }
-			}
-			calls, things := 0, 0
-			synctest.Test(t, func(t *testing.T) {
-				s, cfg := world(t)
-				p := compute(t, settings(c, cfg()))
-				calls = p.Calls()
-				apply(t, p)
-				settled(t, settings(c, cfg()))
-				things = len(s.Tagged())
-			})
-			t.Logf("up makes %d calls and %d tagged things", calls, things)
-
-			t.Run("up", func(t *testing.T) {
-				for k := 1; k <= calls; k++ {
-					synctest.Test(t, func(t *testing.T) {
-						s, cfg := world(t)
-						killAfter(t, s, cfg(), k, func(cfg aws.Config) *plan.Plan { return compute(t, settings(c, cfg)) })
-						apply(t, compute(t, settings(c, cfg())))
-						settled(t, settings(c, cfg()))
-						if n := len(s.Tagged()); n != things {
-							t.Errorf("killed after call %d: %d tagged things, want %d", k, n, things)
-						}
-					})
-				}
-			})
-			t.Run("down", func(t *testing.T) {
-				for k := 1; ; k++ {
-					over := false
-					synctest.Test(t, func(t *testing.T) {
-						s, cfg := world(t)
-						apply(t, compute(t, settings(c, cfg())))
-						down := removal(t, settings(c, cfg()))
-						over = k > down.Calls()
-						killAfter(t, s, cfg(), k, func(cfg aws.Config) *plan.Plan { return removal(t, settings(c, cfg)) })
-						apply(t, removal(t, settings(c, cfg())))
-						gone(t, s, settings(c, cfg()))
-					})
-					if over || t.Failed() {
-						return
-					}
-				}
-			})
-		})
-	}
-}
-
-// gone fails the test unless the pipeline is down and nothing with its tags is
-// left but the key that waits for its end.
-func gone(t *testing.T, s *sandbox.Sandbox, st pipeline.Settings) {
-	t.Helper()
-	for _, it := range removal(t, st).Items {
-		if it.Change.Action != "none" {
-			t.Errorf("%s: %s %s", it.ID, it.Change.Action, it.Change.Reason)
-		}
-	}
-	for _, thing := range s.Tagged() {
-		if !strings.Contains(thing.ARN, ":key/") {
-			t.Errorf("left: %s", thing.ARN)
-		}
-	}
+	return k.dead
 }

@@ -8,6 +8,8 @@ import (
 	"encoding/base64"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,7 +18,9 @@ import (
 	"github.com/ccs-platform/ccsctl/internal/config"
 	"github.com/ccs-platform/ccsctl/internal/pipeline"
 	"github.com/ccs-platform/ccsctl/internal/plan"
+	"github.com/ccs-platform/ccsctl/internal/resource"
 	"github.com/ccs-platform/ccsctl/internal/sandbox"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/sandboxtest"
 )
 
 // module is the configuration that teams come with.
@@ -36,21 +40,22 @@ const module = `module "streaming" {
 }
 `
 
-func load(t *testing.T, overrides map[string]any) *config.Config {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "streaming.tf")
-	if err := os.WriteFile(file, []byte(module), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c, err := config.Load(config.Source{Files: []string{file}, Overrides: overrides})
+// base is the module's configuration, read once: nothing changes it.
+var base = sync.OnceValues(func() (*config.Config, error) {
+	dir, err := os.MkdirTemp("", "pipeline")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	return c
-}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "streaming.tf")
+	if err := os.WriteFile(file, []byte(module), 0o600); err != nil {
+		return nil, err
+	}
+	return config.Load(config.Source{Files: []string{file}})
+})
 
-// code is a zip that Lambda takes; nothing here runs it.
-var code = func() []byte {
+// code is a zip that Lambda takes, and its digest; nothing here runs it.
+var code, digest = func() ([]byte, string) {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
 	h := &zip.FileHeader{Name: "bootstrap"}
@@ -62,61 +67,123 @@ var code = func() []byte {
 	if err != nil || w.Close() != nil {
 		panic("zip")
 	}
-	return b.Bytes()
+	sum := sha256.Sum256(b.Bytes())
+	return b.Bytes(), base64.StdEncoding.EncodeToString(sum[:])
 }()
 
-// settings are those of a new process working on the sandbox.
-func settings(c *config.Config, cfg aws.Config) pipeline.Settings {
-	return pipeline.Settings{
-		Config: c, AWS: cfg, Account: sandbox.Account, Region: cfg.Region, Partition: "aws", Architecture: "arm64",
-		Code: func(context.Context) ([]byte, string, error) {
-			sum := sha256.Sum256(code)
-			return code, base64.StdEncoding.EncodeToString(sum[:]), nil
-		},
-	}
+// world is a sandbox and what a person does there. Every call of a method is a
+// new process: it remembers nothing of the one before.
+type world struct {
+	t       testing.TB
+	sandbox *sandbox.Sandbox
+	aws     aws.Config
+	config  config.Config // may be changed between calls
+	purge   bool
 }
 
-func compute(t *testing.T, s pipeline.Settings) *plan.Plan {
+func newWorld(t testing.TB, timing string) *world {
 	t.Helper()
-	p, err := plan.Compute(t.Context(), pipeline.New(s).Graph())
+	c, err := base()
 	if err != nil {
 		t.Fatal(err)
+	}
+	s, cfg := sandboxtest.New(t, sandbox.Options{Timing: timing})
+	return &world{t: t, sandbox: s, aws: cfg, config: *c}
+}
+
+// newConfig is that of another process on the same sandbox.
+func (w *world) newConfig() aws.Config { return sandboxtest.Config(w.sandbox, w.sandbox) }
+
+func (w *world) pipeline() *pipeline.Pipeline {
+	return pipeline.New(pipeline.Settings{
+		Config: &w.config, AWS: w.aws, Account: sandbox.Account, Region: w.aws.Region, Partition: "aws", Architecture: "arm64",
+		Code:      func(context.Context) ([]byte, string, error) { return code, digest, nil },
+		PurgeData: w.purge,
+	})
+}
+
+// compute is the plan of up.
+func (w *world) compute() *plan.Plan {
+	w.t.Helper()
+	p, err := plan.Compute(w.t.Context(), w.pipeline().Graph())
+	if err != nil {
+		w.t.Fatal(err)
 	}
 	return p
 }
 
-func removal(t *testing.T, s pipeline.Settings) *plan.Plan {
-	t.Helper()
-	p, err := plan.Removal(t.Context(), pipeline.New(s).Graph())
+// removal is the plan of down.
+func (w *world) removal() *plan.Plan {
+	w.t.Helper()
+	p, err := plan.Removal(w.t.Context(), w.pipeline().Graph())
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	return p
 }
 
-// apply carries a plan out and fails the test on any failure.
-func apply(t *testing.T, p *plan.Plan) {
-	t.Helper()
-	results, err := p.Apply(t.Context(), plan.Options{Sort: apierr.Sort})
+// apply carries a plan out and ends the test on any failure. It returns what
+// the resources said that they wait for.
+func (w *world) apply(p *plan.Plan) (notes []string) {
+	w.t.Helper()
+	results, err := p.Apply(w.t.Context(), plan.Options{Sort: apierr.Sort, Observe: func(e plan.Event) {
+		if e.Kind == plan.Waiting {
+			notes = append(notes, e.ID.String()+": "+e.Text)
+		}
+	}})
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
+	failed := false
 	for _, r := range results {
 		if r.Err != nil {
-			t.Errorf("%s %s: %v", r.Action, r.ID, r.Err)
+			failed = true
+			w.t.Errorf("%s %s: %v", r.Action, r.ID, r.Err)
 		}
 	}
-	if t.Failed() {
-		t.FailNow()
+	if failed {
+		w.t.FailNow()
+	}
+	return notes
+}
+
+func (w *world) up() (notes []string)   { w.t.Helper(); return w.apply(w.compute()) }
+func (w *world) down() (notes []string) { w.t.Helper(); return w.apply(w.removal()) }
+
+// settled fails the test unless nothing is left to do or to wait for.
+func (w *world) settled() {
+	w.t.Helper()
+	for _, it := range w.compute().Items {
+		if c := it.Change; c.Action != resource.None || len(c.Calls()) > 0 || c.Problem != "" {
+			w.t.Errorf("%s: %s %v %s", it.ID, c.Action, c.Attributes, c.Problem)
+		}
 	}
 }
 
-// settled fails the test unless nothing is left to do.
-func settled(t *testing.T, s pipeline.Settings) {
-	t.Helper()
-	for _, it := range compute(t, s).Items {
-		if c := it.Change; c.Action != "none" || len(c.Calls()) > 0 || c.Problem != "" {
-			t.Errorf("%s: %s %v %s", it.ID, c.Action, c.Attributes, c.Problem)
+// gone fails the test unless the pipeline is down and nothing with its tags is
+// left but a key that waits for its end.
+func (w *world) gone() {
+	w.t.Helper()
+	for _, it := range w.removal().Items {
+		if it.Change.Action != resource.None {
+			w.t.Errorf("%s: %s %s", it.ID, it.Change.Action, it.Change.Reason)
 		}
 	}
+	for _, thing := range w.sandbox.Tagged() {
+		if !strings.Contains(thing.ARN, ":key/") {
+			w.t.Errorf("left: %s", thing.ARN)
+		}
+	}
+}
+
+// find is one item of a plan.
+func find(t testing.TB, p *plan.Plan, id string) plan.Item {
+	t.Helper()
+	for _, it := range p.Items {
+		if it.ID.String() == id {
+			return it
+		}
+	}
+	t.Fatalf("no %s in the plan", id)
+	return plan.Item{}
 }
