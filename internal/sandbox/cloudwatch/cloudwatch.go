@@ -5,8 +5,6 @@ package cloudwatch
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +35,7 @@ type alarm struct {
 	reason     string
 	reasonData *string
 	stated     time.Time
-	tags       map[string]string
+	tags       bus.Tags
 }
 
 // New is CloudWatch with no alarms.
@@ -66,16 +64,12 @@ func (s *Service) Wire() wire.Service {
 
 func (s *Service) arn(name string) string { return s.bus.ARN("cloudwatch", "alarm:"+name) }
 
-func (s *Service) tagged() []bus.Tagged {
+func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []bus.Tagged
 	for name, a := range s.alarms {
-		if len(a.tags) > 0 {
-			all = append(all, bus.Tagged{ARN: s.arn(name), Tags: maps.Clone(a.tags)})
-		}
+		add(s.arn(name), a.tags)
 	}
-	return all
 }
 
 // putMetricAlarm makes an alarm or overwrites all of its settings. An alarm
@@ -143,21 +137,21 @@ func (s *Service) switchActions(names []string, on bool) {
 	}
 }
 
-func tagMap(tags []types.Tag) map[string]string {
-	m := make(map[string]string, len(tags))
+func tagMap(tags []types.Tag) bus.Tags {
+	m := bus.Tags{}
 	for _, t := range tags {
 		m[*t.Key] = *t.Value
 	}
 	return m
 }
 
-func checkTags(tags map[string]string) error {
+func checkTags(tags bus.Tags) error {
 	for k := range tags {
-		if strings.HasPrefix(strings.ToLower(k), "aws:") {
+		if bus.ReservedTag(k) {
 			return wire.Errorf("InvalidParameterValueException", "Tag keys starting with 'aws:' are reserved for system use: %s", k)
 		}
 	}
-	if len(tags) > 50 {
+	if len(tags) > bus.MaxTags {
 		return wire.Errorf("InvalidParameterValueException", "A resource can have at most 50 tags")
 	}
 	return nil
@@ -184,8 +178,7 @@ func (s *Service) tagResource(_ context.Context, in *cloudwatch.TagResourceInput
 	if err != nil {
 		return nil, err
 	}
-	tags := maps.Clone(a.tags)
-	maps.Copy(tags, tagMap(in.Tags))
+	tags := a.tags.With(tagMap(in.Tags))
 	if err := checkTags(tags); err != nil {
 		return nil, err
 	}
@@ -200,7 +193,7 @@ func (s *Service) untagResource(_ context.Context, in *cloudwatch.UntagResourceI
 	if err != nil {
 		return nil, err
 	}
-	maps.DeleteFunc(a.tags, func(k, _ string) bool { return slices.Contains(in.TagKeys, k) })
+	a.tags.Remove(in.TagKeys)
 	return &cloudwatch.UntagResourceOutput{}, nil
 }
 
@@ -212,7 +205,7 @@ func (s *Service) listTagsForResource(_ context.Context, in *cloudwatch.ListTags
 		return nil, err
 	}
 	out := &cloudwatch.ListTagsForResourceOutput{}
-	for _, k := range slices.Sorted(maps.Keys(a.tags)) {
+	for _, k := range a.tags.Keys() {
 		out.Tags = append(out.Tags, types.Tag{Key: aws.String(k), Value: aws.String(a.tags[k])})
 	}
 	return out, nil

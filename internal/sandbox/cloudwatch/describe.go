@@ -53,25 +53,20 @@ func (a *alarm) acts(prefix string) bool {
 		func(arn string) bool { return strings.HasPrefix(arn, prefix) })
 }
 
-// paginate cuts a page out of sorted names. The token is the first name of the
-// next page, so that a page survives what is made and deleted meanwhile.
+// paginate cuts a page off sorted names. CloudWatch knows its own tokens from
+// other texts.
 func paginate(names []string, token *string, limit *int32) (page []string, next *string, err error) {
 	if token != nil {
 		from, err := base64.URLEncoding.DecodeString(*token)
 		if err != nil {
 			return nil, nil, wire.Errorf("InvalidNextToken", "The next token specified is invalid.")
 		}
-		i, _ := slices.BinarySearch(names, string(from))
-		names = names[i:]
+		token = aws.String(string(from))
 	}
-	most := 50
-	if limit != nil {
-		most = int(*limit)
+	if page, next = wire.Page(names, token, limit, 50); next != nil {
+		next = aws.String(base64.URLEncoding.EncodeToString([]byte(*next)))
 	}
-	if len(names) > most {
-		return names[:most], aws.String(base64.URLEncoding.EncodeToString([]byte(names[most]))), nil
-	}
-	return names, nil, nil
+	return page, next, nil
 }
 
 func (s *Service) metricAlarm(name string) types.MetricAlarm {

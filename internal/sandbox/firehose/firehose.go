@@ -34,7 +34,7 @@ type stream struct {
 	source      *types.KinesisStreamSourceConfiguration
 	destination types.ExtendedS3DestinationConfiguration
 	version     int
-	tags        map[string]string
+	tags        bus.Tags
 	created     time.Time
 	updated     time.Time
 	failure     *types.FailureDescription // what makes its creation fail
@@ -62,16 +62,14 @@ func (s *Service) Wire() wire.Service {
 	}}
 }
 
-func (s *Service) tagged() []bus.Tagged {
+func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []bus.Tagged
 	for name := range s.streams {
-		if st, err := s.find(name); err == nil && len(st.tags) > 0 {
-			all = append(all, bus.Tagged{ARN: s.arn(name), Tags: maps.Clone(st.tags)})
+		if st, err := s.find(name); err == nil {
+			add(s.arn(name), st.tags)
 		}
 	}
-	return all
 }
 
 func (s *Service) arn(name string) string { return s.bus.ARN("firehose", "deliverystream/"+name) }

@@ -2,28 +2,23 @@ package firehose
 
 import (
 	"context"
-	"maps"
-	"regexp"
-	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
-var tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@%]*$`)
-
-func tagMap(tags []types.Tag) (map[string]string, error) {
-	m := map[string]string{}
+func tagMap(tags []types.Tag) (bus.Tags, error) {
+	m := bus.Tags{}
 	for _, t := range tags {
 		key, value := aws.ToString(t.Key), aws.ToString(t.Value)
 		switch {
-		case strings.HasPrefix(strings.ToLower(key), "aws:"):
+		case bus.ReservedTag(key):
 			return nil, invalid("Tag keys can not start with aws:")
-		case !tagPattern.MatchString(key), !tagPattern.MatchString(value):
+		case !bus.TagText(key+value, "%"):
 			return nil, invalid("The tag %s=%s contains characters that are not allowed", key, value)
 		}
 		m[key] = value
@@ -42,9 +37,8 @@ func (s *Service) tag(_ context.Context, in *firehose.TagDeliveryStreamInput) (*
 	if err != nil {
 		return nil, err
 	}
-	all := maps.Clone(st.tags)
-	maps.Copy(all, add)
-	if len(all) > 50 {
+	all := st.tags.With(add)
+	if len(all) > bus.MaxTags {
 		return nil, wire.Errorf("LimitExceededException", "A Firehose can have at most 50 tags")
 	}
 	st.tags = all
@@ -58,9 +52,7 @@ func (s *Service) untag(_ context.Context, in *firehose.UntagDeliveryStreamInput
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range in.TagKeys {
-		delete(st.tags, k)
-	}
+	st.tags.Remove(in.TagKeys)
 	return &firehose.UntagDeliveryStreamOutput{}, nil
 }
 
@@ -76,7 +68,7 @@ func (s *Service) listTags(_ context.Context, in *firehose.ListTagsForDeliverySt
 		most = int(*in.Limit)
 	}
 	out := &firehose.ListTagsForDeliveryStreamOutput{HasMoreTags: aws.Bool(false)}
-	for _, k := range slices.Sorted(maps.Keys(st.tags)) {
+	for _, k := range st.tags.Keys() {
 		if k <= aws.ToString(in.ExclusiveStartTagKey) && in.ExclusiveStartTagKey != nil {
 			continue
 		}

@@ -29,7 +29,7 @@ type Service struct {
 type database struct {
 	input   types.DatabaseInput
 	created time.Time
-	tags    map[string]string
+	tags    bus.Tags
 	tables  map[string][]types.Table // versions, oldest first
 }
 
@@ -70,16 +70,12 @@ func (s *Service) Table(database, name string) bool {
 	return db != nil && len(db.tables[name]) > 0
 }
 
-func (s *Service) tagged() []bus.Tagged {
+func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []bus.Tagged
 	for name, db := range s.databases {
-		if len(db.tags) > 0 {
-			all = append(all, bus.Tagged{ARN: s.bus.ARN("glue", "database/"+name), Tags: maps.Clone(db.tags)})
-		}
+		add(s.bus.ARN("glue", "database/"+name), db.tags)
 	}
-	return all
 }
 
 // mine refuses another account's catalog, which would be asked for its leave.
@@ -109,7 +105,7 @@ func (s *Service) createDatabase(_ context.Context, in *glue.CreateDatabaseInput
 	if err := s.mine(in.CatalogId); err != nil {
 		return nil, err
 	}
-	if err := checkTags(in.Tags); err != nil {
+	if err := checkTags(in.Tags, nil); err != nil {
 		return nil, err
 	}
 	input := *in.DatabaseInput
@@ -117,10 +113,7 @@ func (s *Service) createDatabase(_ context.Context, in *glue.CreateDatabaseInput
 	if s.databases[*input.Name] != nil {
 		return nil, wire.Errorf("AlreadyExistsException", "Database already exists.")
 	}
-	tags := maps.Clone(in.Tags)
-	if tags == nil {
-		tags = map[string]string{}
-	}
+	tags := bus.Tags(nil).With(in.Tags)
 	s.databases[*input.Name] = &database{input: input, created: time.Now(), tags: tags, tables: map[string][]types.Table{}}
 	return &glue.CreateDatabaseOutput{}, nil
 }
@@ -149,28 +142,12 @@ func (s *Service) getDatabases(_ context.Context, in *glue.GetDatabasesInput) (*
 	if err := s.mine(in.CatalogId); err != nil {
 		return nil, err
 	}
-	names, next := paginate(slices.Sorted(maps.Keys(s.databases)), in.NextToken, in.MaxResults)
+	names, next := wire.Page(slices.Sorted(maps.Keys(s.databases)), in.NextToken, in.MaxResults, 100)
 	out := &glue.GetDatabasesOutput{NextToken: next}
 	for _, name := range names {
 		out.DatabaseList = append(out.DatabaseList, s.describe(s.databases[name]))
 	}
 	return out, nil
-}
-
-// paginate cuts a page off sorted names, from the token on.
-func paginate(names []string, token *string, limit *int32) (page []string, next *string) {
-	if token != nil {
-		i, _ := slices.BinarySearch(names, *token)
-		names = names[i:]
-	}
-	most := 100
-	if limit != nil {
-		most = int(*limit)
-	}
-	if len(names) > most {
-		return names[:most], aws.String(names[most])
-	}
-	return names, nil
 }
 
 func (s *Service) updateDatabase(_ context.Context, in *glue.UpdateDatabaseInput) (*glue.UpdateDatabaseOutput, error) {
@@ -202,7 +179,7 @@ func (s *Service) deleteDatabase(_ context.Context, in *glue.DeleteDatabaseInput
 
 // tagsOf finds the tags behind an ARN. Of the catalog's things databases alone
 // have tags.
-func (s *Service) tagsOf(arn *string) (map[string]string, error) {
+func (s *Service) tagsOf(arn *string) (bus.Tags, error) {
 	name, ok := s.bus.Name(*arn, "glue", "database/")
 	if !ok {
 		return nil, wire.Errorf("InvalidInputException", "Unsupported resource %s", *arn)
@@ -214,11 +191,14 @@ func (s *Service) tagsOf(arn *string) (map[string]string, error) {
 	return db.tags, nil
 }
 
-func checkTags(tags map[string]string) error {
-	for k := range tags {
-		if strings.HasPrefix(strings.ToLower(k), "aws:") {
+func checkTags(add map[string]string, have bus.Tags) error {
+	for k := range add {
+		if bus.ReservedTag(k) {
 			return wire.Errorf("InvalidInputException", "Tag keys starting with aws: are reserved for system use")
 		}
+	}
+	if len(have.With(add)) > bus.MaxTags {
+		return wire.Errorf("InvalidInputException", "The number of tags exceeds the limit of %d", bus.MaxTags)
 	}
 	return nil
 }
@@ -230,13 +210,8 @@ func (s *Service) tagResource(_ context.Context, in *glue.TagResourceInput) (*gl
 	if err != nil {
 		return nil, err
 	}
-	if err := checkTags(in.TagsToAdd); err != nil {
+	if err := checkTags(in.TagsToAdd, tags); err != nil {
 		return nil, err
-	}
-	all := maps.Clone(tags)
-	maps.Copy(all, in.TagsToAdd)
-	if len(all) > 50 {
-		return nil, wire.Errorf("InvalidInputException", "The number of tags exceeds the limit of 50")
 	}
 	maps.Copy(tags, in.TagsToAdd)
 	return &glue.TagResourceOutput{}, nil
@@ -249,9 +224,7 @@ func (s *Service) untagResource(_ context.Context, in *glue.UntagResourceInput) 
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range in.TagsToRemove {
-		delete(tags, k)
-	}
+	tags.Remove(in.TagsToRemove)
 	return &glue.UntagResourceOutput{}, nil
 }
 

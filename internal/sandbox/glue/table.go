@@ -103,7 +103,7 @@ func (s *Service) getTables(_ context.Context, in *glue.GetTablesInput) (*glue.G
 	if err != nil {
 		return nil, err
 	}
-	names, next := paginate(slices.Sorted(maps.Keys(db.tables)), in.NextToken, in.MaxResults)
+	names, next := wire.Page(slices.Sorted(maps.Keys(db.tables)), in.NextToken, in.MaxResults, 100)
 	out := &glue.GetTablesOutput{NextToken: next}
 	for _, name := range names {
 		t, err := db.table(name)

@@ -12,7 +12,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -32,7 +31,7 @@ const (
 	maxTrust    = 2048
 	maxInline   = 10240 // all inline policies together
 	maxAttached = 10
-	maxTags     = 50
+	maxListed   = 100  // in a page, unless asked otherwise
 	maxSession  = 3600 // seconds, unless asked otherwise
 )
 
@@ -51,7 +50,7 @@ type role struct {
 	description string
 	session     int32 // seconds
 	created     time.Time
-	tags        map[string]string
+	tags        bus.Tags
 	trust       spreading[string]
 	grants      spreading[grants]
 }
@@ -96,16 +95,12 @@ func (s *Service) Wire() wire.Service {
 	}}
 }
 
-func (s *Service) tagged() []bus.Tagged {
+func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []bus.Tagged
 	for _, r := range s.roles {
-		if len(r.tags) > 0 {
-			all = append(all, bus.Tagged{ARN: s.arn(r), Tags: maps.Clone(r.tags)})
-		}
+		add(s.arn(r), r.tags)
 	}
-	return all
 }
 
 // arn is the role's. IAM is global: its ARNs name no region.
@@ -229,25 +224,12 @@ func (s *Service) listRoles(_ context.Context, in *iam.ListRolesInput) (*iam.Lis
 		}
 	}
 	slices.Sort(names)
-	page, next := paginate(names, in.Marker, in.MaxItems)
+	page, next := wire.Page(names, in.Marker, in.MaxItems, maxListed)
 	out := &iam.ListRolesOutput{Roles: []types.Role{}, IsTruncated: next != nil, Marker: next}
 	for _, name := range page {
 		out.Roles = append(out.Roles, s.summary(s.roles[name]))
 	}
 	return out, nil
-}
-
-// paginate cuts a page of sorted names from the marker on.
-func paginate(names []string, marker *string, limit *int32) (page []string, next *string) {
-	if marker != nil {
-		i, _ := slices.BinarySearch(names, *marker)
-		names = names[i:]
-	}
-	most := int(cmp.Or(aws.ToInt32(limit), 100))
-	if len(names) > most {
-		return names[:most], aws.String(names[most])
-	}
-	return names, nil
 }
 
 func (s *Service) updateRole(_ context.Context, in *iam.UpdateRoleInput) (*iam.UpdateRoleOutput, error) {

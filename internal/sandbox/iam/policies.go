@@ -120,7 +120,7 @@ func (s *Service) deleteRolePolicy(_ context.Context, in *iam.DeleteRolePolicyIn
 func (s *Service) listRolePolicies(_ context.Context, in *iam.ListRolePoliciesInput) (*iam.ListRolePoliciesOutput, error) {
 	out := &iam.ListRolePoliciesOutput{}
 	return out, s.change(in.RoleName, func(r *role) error {
-		page, next := paginate(slices.Sorted(maps.Keys(r.grants.now().inline)), in.Marker, in.MaxItems)
+		page, next := wire.Page(slices.Sorted(maps.Keys(r.grants.now().inline)), in.Marker, in.MaxItems, maxListed)
 		out.PolicyNames, out.Marker, out.IsTruncated = append([]string{}, page...), next, next != nil
 		return nil
 	})
@@ -157,7 +157,7 @@ func (s *Service) detachRolePolicy(_ context.Context, in *iam.DetachRolePolicyIn
 func (s *Service) listAttachedRolePolicies(_ context.Context, in *iam.ListAttachedRolePoliciesInput) (*iam.ListAttachedRolePoliciesOutput, error) {
 	out := &iam.ListAttachedRolePoliciesOutput{AttachedPolicies: []types.AttachedPolicy{}}
 	return out, s.change(in.RoleName, func(r *role) error {
-		page, next := paginate(r.grants.now().attached, in.Marker, in.MaxItems)
+		page, next := wire.Page(r.grants.now().attached, in.Marker, in.MaxItems, maxListed)
 		out.Marker, out.IsTruncated = next, next != nil
 		for _, arn := range page {
 			name := arn[strings.LastIndexByte(arn, '/')+1:]

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
@@ -21,7 +22,7 @@ type consumer struct {
 	created time.Time
 	ready   time.Time // ACTIVE from then on
 	gone    time.Time // zero until it is deregistered; DELETING before then
-	tags    map[string]string
+	tags    bus.Tags
 }
 
 func (c *consumer) state() types.ConsumerStatus {

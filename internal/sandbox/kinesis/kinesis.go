@@ -7,7 +7,6 @@ package kinesis
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -44,7 +43,7 @@ type stream struct {
 	key       string
 	metrics   []types.MetricsName
 	maxRecord int32 // KiB
-	tags      map[string]string
+	tags      bus.Tags
 	consumers map[string]*consumer
 
 	shards []*shard // in the order they were made: a shard's id is its index
@@ -111,21 +110,15 @@ func (s *Service) Stream(arn string) (bus.Stream, bool) {
 	return bus.Stream{ARN: s.arn(st), Active: st.readable(), KeyRef: st.key}, true
 }
 
-func (s *Service) tagged() []bus.Tagged {
+func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []bus.Tagged
 	for _, st := range s.live() {
-		if len(st.tags) > 0 {
-			all = append(all, bus.Tagged{ARN: s.arn(st), Tags: maps.Clone(st.tags)})
-		}
+		add(s.arn(st), st.tags)
 		for _, c := range st.liveConsumers() {
-			if len(c.tags) > 0 {
-				all = append(all, bus.Tagged{ARN: s.consumerARN(st, c), Tags: maps.Clone(c.tags)})
-			}
+			add(s.consumerARN(st, c), c.tags)
 		}
 	}
-	return all
 }
 
 func (s *Service) arn(st *stream) string { return s.bus.ARN("kinesis", "stream/"+st.name) }

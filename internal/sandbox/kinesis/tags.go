@@ -3,7 +3,6 @@ package kinesis
 import (
 	"context"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,42 +10,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
-// mostTags is how many tags one thing may have.
-const mostTags = 50
-
-// tagText is what keys and values may be made of ("Tagging your streams";
-// trap 36).
-var tagText = regexp.MustCompile(`^[\p{L}\p{N}\s_.:/=+\-@]*$`)
-
 // addTags adds tags to those of a thing unless one is refused.
-func (s *Service) addTags(tags, add map[string]string, where string) error {
+func (s *Service) addTags(tags bus.Tags, add map[string]string, where string) error {
 	for k, v := range add {
-		if !tagText.MatchString(k) || !tagText.MatchString(v) {
+		if !bus.TagText(k+v, " \t\r\n\f") {
 			return wire.Errorf("InvalidArgumentException", "Failed to add tags to %s because some tags contained illegal characters. The allowed characters are Unicode letters, digits, white space, '_', '.', ':', '/', '=', '+', '-', '@'.", where)
 		}
-		if strings.HasPrefix(strings.ToLower(k), "aws:") {
+		if bus.ReservedTag(k) {
 			return wire.Errorf("InvalidArgumentException", "Failed to add tags to %s because tag keys can not begin with aws:.", where)
 		}
 	}
-	all := maps.Clone(tags)
-	maps.Copy(all, add)
-	if len(all) > mostTags {
-		return wire.Errorf("InvalidArgumentException", "Failed to add tags to %s because a given stream cannot have more than %d tags associated with it.", where, mostTags)
+	if len(tags.With(add)) > bus.MaxTags {
+		return wire.Errorf("InvalidArgumentException", "Failed to add tags to %s because a given stream cannot have more than %d tags associated with it.", where, bus.MaxTags)
 	}
 	maps.Copy(tags, add)
 	return nil
 }
 
-func removeTags(tags map[string]string, keys []string) {
-	maps.DeleteFunc(tags, func(k, _ string) bool { return slices.Contains(keys, k) })
-}
-
-func listTags(tags map[string]string) []types.Tag {
+func listTags(tags bus.Tags) []types.Tag {
 	list := []types.Tag{}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
+	for _, k := range tags.Keys() {
 		list = append(list, types.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
 	}
 	return list
@@ -69,7 +56,7 @@ func (s *Service) removeTagsFromStream(_ context.Context, in *kinesis.RemoveTags
 	if err != nil {
 		return nil, err
 	}
-	removeTags(st.tags, in.TagKeys)
+	st.tags.Remove(in.TagKeys)
 	return &kinesis.RemoveTagsFromStreamOutput{}, nil
 }
 
@@ -113,7 +100,7 @@ func (s *Service) untagResource(_ context.Context, in *kinesis.UntagResourceInpu
 	if err != nil {
 		return nil, err
 	}
-	removeTags(tags, in.TagKeys)
+	tags.Remove(in.TagKeys)
 	return &kinesis.UntagResourceOutput{}, nil
 }
 
@@ -129,7 +116,7 @@ func (s *Service) listTagsForResource(_ context.Context, in *kinesis.ListTagsFor
 
 // taggable are the tags of the stream or consumer with an ARN, which must be
 // ACTIVE for a change.
-func (s *Service) taggable(arn string, change bool) (tags map[string]string, where string, err error) {
+func (s *Service) taggable(arn string, change bool) (tags bus.Tags, where string, err error) {
 	if strings.Contains(arn, "/consumer/") {
 		st, c, err := s.findConsumer(nil, nil, &arn)
 		if err != nil {

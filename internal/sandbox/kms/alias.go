@@ -79,7 +79,7 @@ func (s *Service) listAliases(_ context.Context, in *kms.ListAliasesInput) (*kms
 			names = append(names, name)
 		}
 	}
-	page, next := paginate(names, in.Marker, in.Limit)
+	page, next := wire.Page(names, in.Marker, in.Limit, maxListed)
 	out := &kms.ListAliasesOutput{NextMarker: next, Truncated: next != nil}
 	for _, name := range page {
 		out.Aliases = append(out.Aliases, types.AliasListEntry{

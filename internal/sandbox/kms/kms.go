@@ -4,10 +4,7 @@
 package kms
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -22,6 +19,9 @@ import (
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
+// maxListed is how many keys or aliases a page has unless asked for otherwise.
+const maxListed = 100
+
 // Service is KMS.
 type Service struct {
 	bus *bus.Bus
@@ -35,7 +35,7 @@ type key struct {
 	id          string
 	description string
 	policy      string
-	tags        map[string]string
+	tags        bus.Tags
 	created     time.Time
 	state       types.KeyState
 	deletion    time.Time // when state is PendingDeletion
@@ -95,17 +95,13 @@ func (s *Service) ServiceMay(ref, service, action string) bool {
 	return err == nil && allows(k.policy, service, action)
 }
 
-func (s *Service) tagged() []bus.Tagged {
+func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bury()
-	var all []bus.Tagged
 	for _, k := range s.keys {
-		if len(k.tags) > 0 {
-			all = append(all, bus.Tagged{ARN: s.arn(k), Tags: maps.Clone(k.tags)})
-		}
+		add(s.arn(k), k.tags)
 	}
-	return all
 }
 
 func (s *Service) arn(k *key) string { return s.bus.ARN("kms", "key/"+k.id) }
@@ -169,22 +165,13 @@ func (s *Service) createKey(_ context.Context, in *kms.CreateKeyInput) (*kms.Cre
 	if err := s.checkPolicy(policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
 		return nil, err
 	}
-	tags := map[string]string{}
-	for _, t := range in.Tags {
-		tags[aws.ToString(t.TagKey)] = aws.ToString(t.TagValue)
-	}
+	tags := tagMap(in.Tags)
 	if err := checkTags(tags); err != nil {
 		return nil, err
 	}
-	k := &key{id: newID(), description: aws.ToString(in.Description), policy: policy, tags: tags, created: time.Now(), state: types.KeyStateEnabled}
+	k := &key{id: bus.NewUUID(), description: aws.ToString(in.Description), policy: policy, tags: tags, created: time.Now(), state: types.KeyStateEnabled}
 	s.keys[k.id] = k
 	return &kms.CreateKeyOutput{KeyMetadata: s.metadata(k)}, nil
-}
-
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 func (s *Service) metadata(k *key) *types.KeyMetadata {
@@ -215,28 +202,12 @@ func (s *Service) listKeys(_ context.Context, in *kms.ListKeysInput) (*kms.ListK
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bury()
-	page, next := paginate(slices.Sorted(maps.Keys(s.keys)), in.Marker, in.Limit)
+	page, next := wire.Page(slices.Sorted(maps.Keys(s.keys)), in.Marker, in.Limit, maxListed)
 	out := &kms.ListKeysOutput{NextMarker: next, Truncated: next != nil}
 	for _, id := range page {
 		out.Keys = append(out.Keys, types.KeyListEntry{KeyId: aws.String(id), KeyArn: aws.String(s.arn(s.keys[id]))})
 	}
 	return out, nil
-}
-
-// paginate cuts a page of sorted names behind the marker.
-func paginate(names []string, marker *string, limit *int32) (page []string, next *string) {
-	if marker != nil {
-		i, _ := slices.BinarySearchFunc(names, *marker, cmp.Compare[string])
-		names = names[i:]
-	}
-	most := 100
-	if limit != nil {
-		most = int(*limit)
-	}
-	if len(names) > most {
-		return names[:most], aws.String(names[most])
-	}
-	return names, nil
 }
 
 func (s *Service) scheduleKeyDeletion(_ context.Context, in *kms.ScheduleKeyDeletionInput) (*kms.ScheduleKeyDeletionOutput, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -119,33 +118,43 @@ func (s *Service) putKeyPolicy(_ context.Context, in *kms.PutKeyPolicyInput) (*k
 	return &kms.PutKeyPolicyOutput{}, s.change(in.KeyId, func(k *key) { k.policy = *in.Policy })
 }
 
-func checkTags(tags map[string]string) error {
+func tagMap(tags []types.Tag) bus.Tags {
+	m := bus.Tags{}
+	for _, t := range tags {
+		m[aws.ToString(t.TagKey)] = aws.ToString(t.TagValue)
+	}
+	return m
+}
+
+func checkTags(tags bus.Tags) error {
 	for k := range tags {
-		if strings.HasPrefix(strings.ToLower(k), "aws:") {
+		if bus.ReservedTag(k) {
 			return wire.Errorf("TagException", "Tag keys can not start with 'aws:'")
 		}
 	}
-	if len(tags) > 50 {
+	if len(tags) > bus.MaxTags {
 		return wire.Errorf("TagException", "Too many tags")
 	}
 	return nil
 }
 
 func (s *Service) tagResource(_ context.Context, in *kms.TagResourceInput) (*kms.TagResourceOutput, error) {
-	add := map[string]string{}
-	for _, t := range in.Tags {
-		add[aws.ToString(t.TagKey)] = aws.ToString(t.TagValue)
-	}
-	if err := checkTags(add); err != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, err := s.usable(*in.KeyId)
+	if err != nil {
 		return nil, err
 	}
-	return &kms.TagResourceOutput{}, s.change(in.KeyId, func(k *key) { maps.Copy(k.tags, add) })
+	tags := k.tags.With(tagMap(in.Tags))
+	if err := checkTags(tags); err != nil {
+		return nil, err
+	}
+	k.tags = tags
+	return &kms.TagResourceOutput{}, nil
 }
 
 func (s *Service) untagResource(_ context.Context, in *kms.UntagResourceInput) (*kms.UntagResourceOutput, error) {
-	return &kms.UntagResourceOutput{}, s.change(in.KeyId, func(k *key) {
-		maps.DeleteFunc(k.tags, func(name, _ string) bool { return slices.Contains(in.TagKeys, name) })
-	})
+	return &kms.UntagResourceOutput{}, s.change(in.KeyId, func(k *key) { k.tags.Remove(in.TagKeys) })
 }
 
 func (s *Service) listResourceTags(_ context.Context, in *kms.ListResourceTagsInput) (*kms.ListResourceTagsOutput, error) {
@@ -156,7 +165,7 @@ func (s *Service) listResourceTags(_ context.Context, in *kms.ListResourceTagsIn
 		return nil, err
 	}
 	out := &kms.ListResourceTagsOutput{}
-	for _, name := range slices.Sorted(maps.Keys(k.tags)) {
+	for _, name := range k.tags.Keys() {
 		out.Tags = append(out.Tags, types.Tag{TagKey: aws.String(name), TagValue: aws.String(k.tags[name])})
 	}
 	return out, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
@@ -18,7 +19,7 @@ import (
 type function struct {
 	name     string
 	zip      []byte
-	tags     map[string]string
+	tags     bus.Tags
 	reserved *int32 // concurrency
 
 	settings types.FunctionConfiguration // all but the states
@@ -117,7 +118,7 @@ func (s *Service) assume(role, function string) error {
 
 // touch marks a change.
 func (f *function) touch() {
-	f.settings.RevisionId = aws.String(newUUID())
+	f.settings.RevisionId = aws.String(bus.NewUUID())
 	f.settings.LastModified = aws.String(time.Now().UTC().Format("2006-01-02T15:04:05.000+0000"))
 }
 
@@ -161,7 +162,7 @@ func (s *Service) listFunctions(_ context.Context, in *lambda.ListFunctionsInput
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	names, next := page(slices.Sorted(maps.Keys(s.functions)), func(n string) string { return n }, in.Marker, in.MaxItems, 50)
+	names, next := page(slices.Sorted(maps.Keys(s.functions)), in.Marker, in.MaxItems, 50)
 	out := &lambda.ListFunctionsOutput{NextMarker: next, Functions: []types.FunctionConfiguration{}}
 	for _, n := range names {
 		out.Functions = append(out.Functions, s.functions[n].settings) // the list tells no states

@@ -4,13 +4,13 @@
 package lambda
 
 import (
-	"crypto/rand"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
@@ -60,6 +60,14 @@ func (s *Service) Wire() wire.Service {
 	}}
 }
 
+// page cuts a page of at most most names, whatever the caller wishes.
+func page(names []string, marker *string, limit *int32, most int) ([]string, *string) {
+	if aws.ToInt32(limit) > int32(most) {
+		limit = nil
+	}
+	return wire.Page(names, marker, limit, most)
+}
+
 // Function implements bus.Functions.
 func (s *Service) Function(arn string) bool {
 	s.mu.Lock()
@@ -68,23 +76,16 @@ func (s *Service) Function(arn string) bool {
 	return ok && s.functions[name] != nil
 }
 
-func (s *Service) tagged() []bus.Tagged {
+func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []bus.Tagged
-	add := func(arn string, tags map[string]string) {
-		if len(tags) > 0 {
-			all = append(all, bus.Tagged{ARN: arn, Tags: maps.Clone(tags)})
-		}
-	}
+	s.sweep()
 	for _, f := range s.functions {
 		add(s.functionARN(f.name), f.tags)
 	}
-	s.sweep()
 	for _, m := range s.mappings {
 		add(s.mappingARN(m.uuid), m.tags)
 	}
-	return all
 }
 
 func (s *Service) functionARN(name string) string {
@@ -140,28 +141,4 @@ func firstUnserved(members map[string]bool) error {
 		}
 	}
 	return nil
-}
-
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-// page cuts a page out of items that are sorted by key. The marker is the key
-// of the first item.
-func page[T any](items []T, key func(T) string, marker *string, limit *int32, most int) ([]T, *string) {
-	if marker != nil {
-		i, _ := slices.BinarySearchFunc(items, *marker, func(item T, k string) int { return strings.Compare(key(item), k) })
-		items = items[i:]
-	}
-	if limit != nil {
-		most = min(most, int(*limit))
-	}
-	if len(items) <= most {
-		return items, nil
-	}
-	next := key(items[most])
-	return items[:most], &next
 }

@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
@@ -32,7 +32,7 @@ type mapping struct {
 	uuid     string
 	function string // name
 	source   source
-	tags     map[string]string
+	tags     bus.Tags
 	enabled  bool
 	settings types.EventSourceMappingConfiguration // all but the state
 
@@ -117,7 +117,7 @@ func (s *Service) createEventSourceMapping(_ context.Context, in *lambda.CreateE
 	if err := src.checkStart(in); err != nil {
 		return nil, err
 	}
-	m := &mapping{uuid: newUUID(), function: f.name, source: src, tags: map[string]string{}, enabled: in.Enabled == nil || *in.Enabled, settings: src.defaults()}
+	m := &mapping{uuid: bus.NewUUID(), function: f.name, source: src, tags: map[string]string{}, enabled: in.Enabled == nil || *in.Enabled, settings: src.defaults()}
 	if err := retag(m.tags, in.Tags); err != nil {
 		return nil, err
 	}
@@ -181,18 +181,18 @@ func (s *Service) listEventSourceMappings(_ context.Context, in *lambda.ListEven
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweep()
-	var found []*mapping
-	for _, m := range s.mappings {
+	var found []string
+	for _, uuid := range slices.Sorted(maps.Keys(s.mappings)) {
+		m := s.mappings[uuid]
 		if in.EventSourceArn != nil && m.source.arn != *in.EventSourceArn || in.FunctionName != nil && !s.names(*in.FunctionName, m.function) {
 			continue
 		}
-		found = append(found, m)
+		found = append(found, uuid)
 	}
-	slices.SortFunc(found, func(a, b *mapping) int { return cmp.Compare(a.uuid, b.uuid) })
-	found, next := page(found, func(m *mapping) string { return m.uuid }, in.Marker, in.MaxItems, 100)
+	found, next := page(found, in.Marker, in.MaxItems, 100)
 	out := &lambda.ListEventSourceMappingsOutput{NextMarker: next, EventSourceMappings: []types.EventSourceMappingConfiguration{}}
-	for _, m := range found {
-		out.EventSourceMappings = append(out.EventSourceMappings, *s.view(m))
+	for _, uuid := range found {
+		out.EventSourceMappings = append(out.EventSourceMappings, *s.view(s.mappings[uuid]))
 	}
 	return out, nil
 }

@@ -6,18 +6,18 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 )
 
 // retag adds tags to have, or refuses them all.
-func retag(have, add map[string]string) error {
+func retag(have bus.Tags, add map[string]string) error {
 	for key := range add {
-		if strings.HasPrefix(strings.ToLower(key), "aws:") {
+		if bus.ReservedTag(key) {
 			return invalid("Tag keys starting with 'aws:' are reserved for system use.")
 		}
 	}
-	sum := maps.Clone(have)
-	maps.Copy(sum, add)
-	if len(sum) > 50 {
+	if len(have.With(add)) > bus.MaxTags {
 		return invalid("The number of tags exceeds the limit of 50.")
 	}
 	maps.Copy(have, add)
@@ -25,7 +25,7 @@ func retag(have, add map[string]string) error {
 }
 
 // tagsOf finds the tags of a function or mapping.
-func (s *Service) tagsOf(arn string) (map[string]string, error) {
+func (s *Service) tagsOf(arn string) (bus.Tags, error) {
 	if uuid, ok := s.bus.Name(arn, "lambda", "event-source-mapping:"); ok {
 		m, err := s.mapping(uuid)
 		if err != nil {
@@ -63,9 +63,7 @@ func (s *Service) untagResource(_ context.Context, in *lambda.UntagResourceInput
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range in.TagKeys {
-		delete(tags, key)
-	}
+	tags.Remove(in.TagKeys)
 	return &lambda.UntagResourceOutput{}, nil
 }
 

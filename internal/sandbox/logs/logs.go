@@ -22,8 +22,6 @@ import (
 // retentions are the only ones that AWS takes, in days.
 var retentions = []int32{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
-const maxTags = 50
-
 // Service is CloudWatch Logs.
 type Service struct {
 	bus *bus.Bus
@@ -39,7 +37,7 @@ type group struct {
 	key       string // as it was given, "" for none
 	retention int32  // days, 0 for ever
 	protected bool   // against deletion
-	tags      map[string]string
+	tags      bus.Tags
 	streams   map[string]*stream
 }
 
@@ -92,16 +90,12 @@ func (s *Service) Stream(name, stream string) bool {
 	return g != nil && g.streams[stream] != nil
 }
 
-func (s *Service) tagged() []bus.Tagged {
+func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []bus.Tagged
 	for _, g := range s.groups {
-		if len(g.tags) > 0 {
-			all = append(all, bus.Tagged{ARN: s.arn(g), Tags: maps.Clone(g.tags)})
-		}
+		add(s.arn(g), g.tags)
 	}
-	return all
 }
 
 // arn is what AWS calls logGroupArn. The older one, arn, ends in ":*".
@@ -195,7 +189,7 @@ func (s *Service) describeLogGroups(_ context.Context, in *cloudwatchlogs.Descri
 		}
 	}
 	slices.Sort(names)
-	page, next := paginate(names, in.NextToken, in.Limit)
+	page, next := wire.Page(names, in.NextToken, in.Limit, 50)
 	out := &cloudwatchlogs.DescribeLogGroupsOutput{LogGroups: []types.LogGroup{}, NextToken: next}
 	for _, name := range page {
 		out.LogGroups = append(out.LogGroups, s.describe(s.groups[name]))
@@ -222,19 +216,6 @@ func (s *Service) describe(g *group) types.LogGroup {
 		d.KmsKeyId = aws.String(g.key)
 	}
 	return d
-}
-
-// paginate cuts a page of sorted names from the token on.
-func paginate(names []string, token *string, limit *int32) (page []string, next *string) {
-	if token != nil {
-		i, _ := slices.BinarySearch(names, *token)
-		names = names[i:]
-	}
-	most := int(cmp.Or(aws.ToInt32(limit), 50))
-	if len(names) > most {
-		return names[:most], aws.String(names[most])
-	}
-	return names, nil
 }
 
 func (s *Service) putRetentionPolicy(_ context.Context, in *cloudwatchlogs.PutRetentionPolicyInput) (*cloudwatchlogs.PutRetentionPolicyOutput, error) {
@@ -264,19 +245,15 @@ func (s *Service) resource(arn *string, f func(*group) error) error {
 	return s.change(&name, f)
 }
 
-func merge(old, add map[string]string) (map[string]string, error) {
-	all := maps.Clone(old)
-	if all == nil {
-		all = map[string]string{}
-	}
+func merge(old bus.Tags, add map[string]string) (bus.Tags, error) {
 	for k := range add {
-		if strings.HasPrefix(strings.ToLower(k), "aws:") {
+		if bus.ReservedTag(k) {
 			return nil, invalid("Tag keys can not begin with aws:.")
 		}
 	}
-	maps.Copy(all, add)
-	if len(all) > maxTags {
-		return nil, wire.Errorf("TooManyTagsException", "A resource can have no more than %d tags.", maxTags)
+	all := old.With(add)
+	if len(all) > bus.MaxTags {
+		return nil, wire.Errorf("TooManyTagsException", "A resource can have no more than %d tags.", bus.MaxTags)
 	}
 	return all, nil
 }
@@ -293,7 +270,7 @@ func (s *Service) tagResource(_ context.Context, in *cloudwatchlogs.TagResourceI
 
 func (s *Service) untagResource(_ context.Context, in *cloudwatchlogs.UntagResourceInput) (*cloudwatchlogs.UntagResourceOutput, error) {
 	return &cloudwatchlogs.UntagResourceOutput{}, s.resource(in.ResourceArn, func(g *group) error {
-		maps.DeleteFunc(g.tags, func(k, _ string) bool { return slices.Contains(in.TagKeys, k) })
+		g.tags.Remove(in.TagKeys)
 		return nil
 	})
 }

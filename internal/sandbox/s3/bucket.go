@@ -8,6 +8,7 @@ import (
 
 	"github.com/johannesboyne/gofakes3"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
@@ -17,7 +18,7 @@ const namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
 // bucket is what a bucket is beside its objects. A nil setting is one that is
 // not there.
 type bucket struct {
-	tags       map[string]string
+	tags       bus.Tags
 	encryption *encryption
 	block      *accessBlock
 	ownership  *ownership

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"sync"
 
@@ -63,16 +62,12 @@ func (s *Service) Bucket(name string) bool {
 	return s.buckets[name] != nil
 }
 
-func (s *Service) tagged() []bus.Tagged {
+func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []bus.Tagged
 	for name, b := range s.buckets {
-		if len(b.tags) > 0 {
-			all = append(all, bus.Tagged{ARN: arn(name), Tags: maps.Clone(b.tags)})
-		}
+		add(arn(name), b.tags)
 	}
-	return all
 }
 
 func arn(bucket string) string { return "arn:" + bus.Partition + ":s3:::" + bucket }

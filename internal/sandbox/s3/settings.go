@@ -2,12 +2,10 @@ package s3
 
 import (
 	"encoding/xml"
-	"maps"
 	"net/http"
-	"regexp"
 	"slices"
-	"strings"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
@@ -16,27 +14,25 @@ type tag struct {
 	Value string
 }
 
-var tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
-
 // tagMap checks tags by S3's rules ("Using cost allocation S3 bucket tags").
-func tagMap(tags []tag) (map[string]string, error) {
-	m := map[string]string{}
+func tagMap(tags []tag) (bus.Tags, error) {
+	m := bus.Tags{}
 	for _, t := range tags {
 		if _, ok := m[t.Key]; ok {
 			return nil, wire.Errorf("InvalidTag", "Cannot provide multiple Tags with the same key")
 		}
-		if t.Key == "" || len([]rune(t.Key)) > 128 || !tagPattern.MatchString(t.Key) {
+		if t.Key == "" || len([]rune(t.Key)) > 128 || !bus.TagText(t.Key, "") {
 			return nil, wire.Errorf("InvalidTag", "The TagKey you have provided is invalid")
 		}
-		if len([]rune(t.Value)) > 256 || !tagPattern.MatchString(t.Value) {
+		if len([]rune(t.Value)) > 256 || !bus.TagText(t.Value, "") {
 			return nil, wire.Errorf("InvalidTag", "The TagValue you have provided is invalid")
 		}
-		if strings.HasPrefix(strings.ToLower(t.Key), "aws:") {
+		if bus.ReservedTag(t.Key) {
 			return nil, wire.Errorf("InvalidTag", "System tags cannot be added/updated by requester")
 		}
 		m[t.Key] = t.Value
 	}
-	if len(m) > 50 {
+	if len(m) > bus.MaxTags {
 		return nil, wire.Errorf("BadRequest", "Bucket tag count cannot be greater than 50")
 	}
 	return m, nil
@@ -53,7 +49,7 @@ func (s *Service) getTagging(r *request) error {
 			return nil, wire.Errorf("NoSuchTagSet", "The TagSet does not exist")
 		}
 		var out tagging
-		for _, k := range slices.Sorted(maps.Keys(b.tags)) {
+		for _, k := range b.tags.Keys() {
 			out.TagSet = append(out.TagSet, tag{k, b.tags[k]})
 		}
 		return out, nil

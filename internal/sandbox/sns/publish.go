@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
@@ -48,7 +49,7 @@ func (s *Service) publish(_ context.Context, in *sns.PublishInput) (*sns.Publish
 	if err := s.checkKey(t); err != nil {
 		return nil, err
 	}
-	return &sns.PublishOutput{MessageId: aws.String(newID())}, nil
+	return &sns.PublishOutput{MessageId: aws.String(bus.NewUUID())}, nil
 }
 
 var goodEntry = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
@@ -94,7 +95,7 @@ func (s *Service) publishBatch(_ context.Context, in *sns.PublishBatchInput) (*s
 			out.Failed = append(out.Failed, types.BatchResultErrorEntry{Id: e.Id, Code: aws.String("InvalidParameter"), Message: aws.String(err.Message), SenderFault: true})
 			continue
 		}
-		out.Successful = append(out.Successful, types.PublishBatchResultEntry{Id: e.Id, MessageId: aws.String(newID())})
+		out.Successful = append(out.Successful, types.PublishBatchResultEntry{Id: e.Id, MessageId: aws.String(bus.NewUUID())})
 	}
 	return out, nil
 }

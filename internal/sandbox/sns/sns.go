@@ -32,7 +32,7 @@ type topic struct {
 	arn           string
 	name          string
 	attributes    map[string]string // those that were set
-	tags          map[string]string
+	tags          bus.Tags
 	subscriptions []*subscription // as they came
 	deleted       int             // how many there were and are no more
 }
@@ -77,16 +77,12 @@ func (s *Service) Topic(arn string) bool {
 	return s.topics[arn] != nil
 }
 
-func (s *Service) tagged() []bus.Tagged {
+func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []bus.Tagged
 	for _, t := range s.topics {
-		if len(t.tags) > 0 {
-			list = append(list, bus.Tagged{ARN: t.arn, Tags: maps.Clone(t.tags)})
-		}
+		add(t.arn, t.tags)
 	}
-	return list
 }
 
 func invalid(format string, args ...any) *wire.Error {
@@ -189,16 +185,12 @@ func (s *Service) listTopics(_ context.Context, in *sns.ListTopicsInput) (*sns.L
 func paginate(arns []string, token *string) (page []string, next *string, err error) {
 	const most = 100
 	if token != nil {
-		i, ok := slices.BinarySearch(arns, *token)
-		if !ok && i == len(arns) {
+		if i, ok := slices.BinarySearch(arns, *token); !ok && i == len(arns) {
 			return nil, nil, invalid("NextToken")
 		}
-		arns = arns[i:]
 	}
-	if len(arns) > most {
-		return arns[:most], aws.String(arns[most]), nil
-	}
-	return arns, nil, nil
+	page, next = wire.Page(arns, token, nil, most)
+	return page, next, nil
 }
 
 // settable are the attributes of a topic that can be set, but for those of a

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
@@ -44,13 +45,6 @@ func (s *subscription) listed() string {
 }
 
 func number(n int) string { return strconv.Itoa(n) }
-
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
-}
 
 func newToken() string {
 	var b [32]byte
@@ -87,7 +81,7 @@ func (s *Service) subscribe(_ context.Context, in *sns.SubscribeInput) (*sns.Sub
 		return nil, err
 	}
 	sub := &subscription{
-		arn: t.arn + ":" + newID(), topic: t, protocol: *in.Protocol, endpoint: aws.ToString(in.Endpoint),
+		arn: t.arn + ":" + bus.NewUUID(), topic: t, protocol: *in.Protocol, endpoint: aws.ToString(in.Endpoint),
 		attributes: map[string]string{}, made: time.Now(),
 	}
 	if err := sub.check(); err != nil {

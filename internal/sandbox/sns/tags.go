@@ -2,43 +2,34 @@ package sns
 
 import (
 	"context"
-	"maps"
-	"regexp"
-	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
 // readTags checks tags that join those of have.
-func readTags(list []types.Tag, have map[string]string) (map[string]string, error) {
-	tags := maps.Clone(have)
-	if tags == nil {
-		tags = map[string]string{}
-	}
+func readTags(list []types.Tag, have bus.Tags) (bus.Tags, error) {
+	tags := have.With(nil)
 	seen := map[string]bool{}
 	for _, t := range list {
 		k := aws.ToString(t.Key)
 		if seen[k] {
 			return nil, invalid("Duplicated keys are not allowed.")
 		}
-		if strings.HasPrefix(strings.ToLower(k), "aws:") || !goodTag.MatchString(k+aws.ToString(t.Value)) {
+		if bus.ReservedTag(k) || !bus.TagText(k+aws.ToString(t.Value), "") {
 			return nil, invalid("Tags Reason: tag %s is invalid", k)
 		}
 		seen[k], tags[k] = true, aws.ToString(t.Value)
 	}
-	if len(tags) > 50 {
+	if len(tags) > bus.MaxTags {
 		return nil, wire.Errorf("TagLimitExceededException", "Could not complete request: tag quota of per resource exceeded")
 	}
 	return tags, nil
 }
-
-// goodTag is what AWS takes in the keys and values of tags.
-var goodTag = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 
 // resource is the topic of a tagging call, which has an error of its own.
 func (s *Service) resource(arn string) (*topic, error) {
@@ -70,9 +61,7 @@ func (s *Service) untagResource(_ context.Context, in *sns.UntagResourceInput) (
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range in.TagKeys {
-		delete(t.tags, k)
-	}
+	t.tags.Remove(in.TagKeys)
 	return &sns.UntagResourceOutput{}, nil
 }
 
@@ -84,7 +73,7 @@ func (s *Service) listTagsForResource(_ context.Context, in *sns.ListTagsForReso
 		return nil, err
 	}
 	out := &sns.ListTagsForResourceOutput{}
-	for _, k := range slices.Sorted(maps.Keys(t.tags)) {
+	for _, k := range t.tags.Keys() {
 		out.Tags = append(out.Tags, types.Tag{Key: aws.String(k), Value: aws.String(t.tags[k])})
 	}
 	return out, nil

@@ -64,14 +64,16 @@ func (s *Service) page(names []string, limit *int32, token *string) (urls []stri
 		if err != nil {
 			return nil, nil, wire.Errorf("InvalidParameterValue", "Invalid or expired next token.")
 		}
-		i, _ := slices.BinarySearch(names, string(after))
-		names = names[i:]
+		token = aws.String(string(after))
 	}
-	if n := int(aws.ToInt32(limit)); n > 0 && len(names) > n {
-		next = aws.String(hex.EncodeToString([]byte(names[n])))
-		names = names[:n]
+	names, next = wire.Page(names, token, limit, most)
+	switch {
+	case limit == nil:
+		next = nil
+	case next != nil:
+		next = aws.String(hex.EncodeToString([]byte(*next)))
 	}
-	for _, name := range names[:min(len(names), most)] {
+	for _, name := range names {
 		urls = append(urls, *s.url(name))
 	}
 	return urls, next, nil

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
@@ -124,7 +125,7 @@ func (s *Service) sendMessageBatch(_ context.Context, in *sendBatchInput) (*sqs.
 // answers with the one that it has.
 func (s *Service) send(q *queue, e *entry, now time.Time) *message {
 	m := &message{
-		id: newID(), body: *e.MessageBody, md5: bodyMD5(*e.MessageBody), attributes: e.MessageAttributes,
+		id: bus.NewUUID(), body: *e.MessageBody, md5: bodyMD5(*e.MessageBody), attributes: e.MessageAttributes,
 		trace: aws.ToString(e.MessageSystemAttributes["AWSTraceHeader"].StringValue),
 		group: aws.ToString(e.MessageGroupId), dedup: aws.ToString(e.MessageDeduplicationId), sent: now,
 	}

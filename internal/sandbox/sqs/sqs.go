@@ -7,9 +7,6 @@ package sqs
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -38,7 +35,7 @@ type Service struct {
 type queue struct {
 	name     string
 	arn      string
-	tags     map[string]string
+	tags     bus.Tags
 	settings settings
 	before   settings // the settings until changed, still seen by some reads for a while
 	created  time.Time
@@ -94,16 +91,14 @@ func (s *Service) Queue(arn string) (bus.Queue, bool) {
 	return bus.Queue{ARN: q.arn, FIFO: q.settings.fifo, Visibility: q.settings.visibility}, true
 }
 
-func (s *Service) tagged() []bus.Tagged {
+func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []bus.Tagged
 	for _, q := range s.queues {
-		if q.deleted.IsZero() && len(q.tags) > 0 {
-			list = append(list, bus.Tagged{ARN: q.arn, Tags: maps.Clone(q.tags)})
+		if q.deleted.IsZero() {
+			add(q.arn, q.tags)
 		}
 	}
-	return list
 }
 
 // byARN is a live queue of this account and region, nil for none.
@@ -216,9 +211,8 @@ func (s *Service) createQueue(_ context.Context, in *sqs.CreateQueueInput) (*sqs
 		}
 		return &sqs.CreateQueueOutput{QueueUrl: s.url(name)}, nil
 	}
-	q := &queue{name: name, arn: arn, settings: made, tags: map[string]string{}, created: now, changed: now, store: newStore(seconds(made.retention))}
+	q := &queue{name: name, arn: arn, settings: made, tags: bus.Tags(nil).With(in.Tags), created: now, changed: now, store: newStore(seconds(made.retention))}
 	q.before = made
-	maps.Copy(q.tags, in.Tags)
 	s.queues[name] = q
 	delete(s.released, name)
 	return &sqs.CreateQueueOutput{QueueUrl: s.url(name)}, nil
@@ -270,11 +264,4 @@ func (s *Service) purgeQueue(_ context.Context, in *sqs.PurgeQueueInput) (*sqs.P
 		return &sqs.PurgeQueueOutput{}, nil
 	}
 	return nil, &wire.Error{Code: "PurgeQueueInProgress", Status: http.StatusForbidden, Message: "Only one PurgeQueue operation on " + q.name + " is allowed every 60 seconds."}
-}
-
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }

@@ -3,34 +3,25 @@ package sqs
 import (
 	"context"
 	"maps"
-	"regexp"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
 // checkTags refuses what SQS refuses of tags that join those of have.
-func checkTags(add, have map[string]string) error {
-	all := maps.Clone(add)
-	if all == nil {
-		all = map[string]string{}
-	}
-	maps.Copy(all, have)
-	if len(all) > 50 {
+func checkTags(add map[string]string, have bus.Tags) error {
+	if len(have.With(add)) > bus.MaxTags {
 		return wire.Errorf("InvalidParameterValue", "Too many tags added for queue. Maximum number of tags per queue is 50.")
 	}
 	for k, v := range add {
-		if k == "" || len(k) > 128 || len(v) > 256 || strings.HasPrefix(strings.ToLower(k), "aws:") || !goodTag.MatchString(k+v) {
+		if k == "" || len(k) > 128 || len(v) > 256 || bus.ReservedTag(k) || !bus.TagText(k+v, "") {
 			return wire.Errorf("InvalidParameterValue", "Tag %s=%s is invalid.", k, v)
 		}
 	}
 	return nil
 }
-
-// goodTag is what AWS takes in the keys and values of tags.
-var goodTag = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 
 func (s *Service) tagQueue(_ context.Context, in *sqs.TagQueueInput) (*sqs.TagQueueOutput, error) {
 	s.mu.Lock()
@@ -56,9 +47,7 @@ func (s *Service) untagQueue(_ context.Context, in *sqs.UntagQueueInput) (*sqs.U
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range in.TagKeys {
-		delete(q.tags, k)
-	}
+	q.tags.Remove(in.TagKeys)
 	return &sqs.UntagQueueOutput{}, nil
 }
 

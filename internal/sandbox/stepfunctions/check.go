@@ -2,12 +2,9 @@ package stepfunctions
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"net/http"
-	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -15,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
@@ -82,31 +80,27 @@ func (s *Service) validateStateMachineDefinition(_ context.Context, in *sfn.Vali
 	return out, nil
 }
 
-// tagText is what AWS takes in a tag: letters, digits, white space and _ . : / = + - @
-// (API ref Tag of Step Functions; trap 36).
-var tagText = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
-
 // retag adds tags to have, or refuses them all.
-func retag(have map[string]string, add []types.Tag, arn string) error {
-	sum := maps.Clone(have)
+func retag(have bus.Tags, add []types.Tag, arn string) error {
+	sum := have.With(nil)
 	for _, t := range add {
 		k, v := aws.ToString(t.Key), aws.ToString(t.Value)
 		switch {
-		case strings.HasPrefix(strings.ToLower(k), "aws:"):
+		case bus.ReservedTag(k):
 			return wire.Errorf("ValidationException", "System tags starting with 'aws:' are reserved.")
-		case !tagText.MatchString(k) || !tagText.MatchString(v):
+		case !bus.TagText(k+v, ""):
 			return wire.Errorf("ValidationException", "Tag keys and values may only contain Unicode letters, digits, white space, or these symbols: _ . : / = + - @.")
 		}
 		sum[k] = v
 	}
-	if len(sum) > 50 {
+	if len(sum) > bus.MaxTags {
 		return &wire.Error{Code: "TooManyTags", Message: fmt.Sprintf("Too many tags for resource: '%s'", arn), Fields: map[string]any{"resourceName": arn}}
 	}
 	maps.Copy(have, sum)
 	return nil
 }
 
-func (s *Service) tagsOf(arn string) (map[string]string, error) {
+func (s *Service) tagsOf(arn string) (bus.Tags, error) {
 	m, err := s.find(arn)
 	if err == nil && m == nil {
 		return nil, &wire.Error{Code: "ResourceNotFound", Message: fmt.Sprintf("Resource not found: '%s'", arn), Fields: map[string]any{"resourceName": arn}}
@@ -134,9 +128,7 @@ func (s *Service) untagResource(_ context.Context, in *sfn.UntagResourceInput) (
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range in.TagKeys {
-		delete(tags, k)
-	}
+	tags.Remove(in.TagKeys)
 	return &sfn.UntagResourceOutput{}, nil
 }
 
@@ -148,14 +140,8 @@ func (s *Service) listTagsForResource(_ context.Context, in *sfn.ListTagsForReso
 		return nil, err
 	}
 	out := &sfn.ListTagsForResourceOutput{Tags: []types.Tag{}}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
+	for _, k := range tags.Keys() {
 		out.Tags = append(out.Tags, types.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
 	}
 	return out, nil
-}
-
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

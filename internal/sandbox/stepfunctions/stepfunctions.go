@@ -38,7 +38,7 @@ type machine struct {
 	definition string
 	logging    *types.LoggingConfiguration
 	tracing    *types.TracingConfiguration
-	tags       map[string]string
+	tags       bus.Tags
 	created    time.Time
 	revision   string
 	gone       time.Time // end of DELETING; zero while ACTIVE
@@ -66,17 +66,13 @@ func (s *Service) Wire() wire.Service {
 	}}
 }
 
-func (s *Service) tagged() []bus.Tagged {
+func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweep()
-	var all []bus.Tagged
 	for _, m := range s.machines {
-		if len(m.tags) > 0 {
-			all = append(all, bus.Tagged{ARN: s.arn(m.name), Tags: maps.Clone(m.tags)})
-		}
+		add(s.arn(m.name), m.tags)
 	}
-	return all
 }
 
 func (s *Service) arn(name string) string { return s.bus.ARN("states", "stateMachine:"+name) }
@@ -135,7 +131,7 @@ func (s *Service) createStateMachine(_ context.Context, in *sfn.CreateStateMachi
 	}
 	m := &machine{
 		name: *in.Name, kind: in.Type, role: *in.RoleArn, definition: *in.Definition, tags: map[string]string{}, created: time.Now(),
-		logging: in.LoggingConfiguration, tracing: in.TracingConfiguration, revision: newID(),
+		logging: in.LoggingConfiguration, tracing: in.TracingConfiguration, revision: bus.NewUUID(),
 	}
 	if m.kind == "" {
 		m.kind = types.StateMachineTypeStandard
@@ -232,7 +228,7 @@ func (s *Service) updateStateMachine(_ context.Context, in *sfn.UpdateStateMachi
 	if in.TracingConfiguration != nil {
 		m.tracing = in.TracingConfiguration
 	}
-	m.revision = newID()
+	m.revision = bus.NewUUID()
 	return &sfn.UpdateStateMachineOutput{UpdateDate: aws.Time(time.Now()), RevisionId: &m.revision}, nil
 }
 
@@ -254,20 +250,8 @@ func (s *Service) listStateMachines(_ context.Context, in *sfn.ListStateMachines
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweep()
-	names := slices.Sorted(maps.Keys(s.machines))
-	if in.NextToken != nil {
-		i, _ := slices.BinarySearch(names, *in.NextToken)
-		names = names[i:]
-	}
-	most := 100
-	if in.MaxResults > 0 {
-		most = int(in.MaxResults)
-	}
-	out := &sfn.ListStateMachinesOutput{StateMachines: []types.StateMachineListItem{}}
-	if len(names) > most {
-		out.NextToken = aws.String(names[most])
-		names = names[:most]
-	}
+	names, next := wire.Page(slices.Sorted(maps.Keys(s.machines)), in.NextToken, &in.MaxResults, 100)
+	out := &sfn.ListStateMachinesOutput{StateMachines: []types.StateMachineListItem{}, NextToken: next}
 	for _, n := range names {
 		m := s.machines[n]
 		out.StateMachines = append(out.StateMachines, types.StateMachineListItem{

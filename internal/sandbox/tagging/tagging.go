@@ -33,9 +33,9 @@ type Service struct {
 // noticed but not spread. The API looks only when it is asked, so a change
 // counts from the first question after it.
 type sight struct {
-	tags    map[string]string // nil: not shown yet
-	next    map[string]string // nil: gone
-	changed time.Time         // zero: nothing is to change
+	tags    bus.Tags  // nil: not shown yet
+	next    bus.Tags  // nil: gone
+	changed time.Time // zero: nothing is to change
 }
 
 // New is the tagging API of the bus's account.
@@ -55,7 +55,7 @@ func (s *Service) look() []bus.Tagged {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	there := map[string]map[string]string{}
+	there := map[string]bus.Tags{}
 	for _, t := range s.bus.Tagged() {
 		if !strings.HasPrefix(t.ARN, "arn:"+bus.Partition+":iam:") { // "GetResources does not currently support IAM users and roles"
 			there[t.ARN] = t.Tags
@@ -97,14 +97,19 @@ func (s *Service) getResources(_ context.Context, in *tagapi.GetResourcesInput) 
 	if err := check(in); err != nil {
 		return nil, err
 	}
-	shown := slices.DeleteFunc(s.look(), func(t bus.Tagged) bool { return !wanted(in, t) })
-	out := &tagapi.GetResourcesOutput{ResourceTagMappingList: []types.ResourceTagMapping{}}
-	page, next := paginate(shown, func(t bus.Tagged) string { return t.ARN }, in.PaginationToken, in.ResourcesPerPage)
-	out.PaginationToken = next
-	for _, t := range page {
-		m := types.ResourceTagMapping{ResourceARN: aws.String(t.ARN), Tags: []types.Tag{}}
-		for _, k := range slices.Sorted(maps.Keys(t.Tags)) {
-			m.Tags = append(m.Tags, types.Tag{Key: aws.String(k), Value: aws.String(t.Tags[k])})
+	var arns []string
+	tags := map[string]bus.Tags{}
+	for _, t := range s.look() {
+		if wanted(in, t) {
+			arns, tags[t.ARN] = append(arns, t.ARN), t.Tags
+		}
+	}
+	arns, next := page(arns, in.PaginationToken, in.ResourcesPerPage)
+	out := &tagapi.GetResourcesOutput{ResourceTagMappingList: []types.ResourceTagMapping{}, PaginationToken: next}
+	for _, arn := range arns {
+		m := types.ResourceTagMapping{ResourceARN: aws.String(arn), Tags: []types.Tag{}}
+		for _, k := range tags[arn].Keys() {
+			m.Tags = append(m.Tags, types.Tag{Key: aws.String(k), Value: aws.String(tags[arn][k])})
 		}
 		out.ResourceTagMappingList = append(out.ResourceTagMappingList, m)
 	}
@@ -165,24 +170,17 @@ func kindOf(arn string) (service, kind string) {
 	return service, parts[5][:strings.IndexAny(parts[5]+":", ":/")]
 }
 
-// paginate cuts a page from the token on. The token of the last page is "", not
-// absent.
-func paginate[T any](items []T, name func(T) string, token *string, limit *int32) (page []T, next *string) {
-	if t := aws.ToString(token); t != "" {
-		i, _ := slices.BinarySearchFunc(items, t, func(item T, t string) int { return cmp.Compare(name(item), t) })
-		items = items[i:]
-	}
-	most := int(cmp.Or(aws.ToInt32(limit), 50))
-	if len(items) > most {
-		return items[:most], aws.String(name(items[most]))
-	}
-	return items, aws.String("")
+// page cuts a page off sorted names. The token for the first page may be "",
+// and that after the last one is: never absent.
+func page(names []string, token *string, limit *int32) ([]string, *string) {
+	names, next := wire.Page(names, token, limit, 50)
+	return names, cmp.Or(next, aws.String(""))
 }
 
 func (s *Service) getTagKeys(_ context.Context, in *tagapi.GetTagKeysInput) (*tagapi.GetTagKeysOutput, error) {
 	keys := s.collect(func(k, _ string) string { return k })
-	page, next := paginate(keys, func(k string) string { return k }, in.PaginationToken, nil)
-	return &tagapi.GetTagKeysOutput{TagKeys: page, PaginationToken: next}, nil
+	keys, next := page(keys, in.PaginationToken, nil)
+	return &tagapi.GetTagKeysOutput{TagKeys: keys, PaginationToken: next}, nil
 }
 
 func (s *Service) getTagValues(_ context.Context, in *tagapi.GetTagValuesInput) (*tagapi.GetTagValuesOutput, error) {
@@ -192,8 +190,8 @@ func (s *Service) getTagValues(_ context.Context, in *tagapi.GetTagValuesInput) 
 		}
 		return ""
 	})
-	page, next := paginate(values, func(v string) string { return v }, in.PaginationToken, nil)
-	return &tagapi.GetTagValuesOutput{TagValues: page, PaginationToken: next}, nil
+	values, next := page(values, in.PaginationToken, nil)
+	return &tagapi.GetTagValuesOutput{TagValues: values, PaginationToken: next}, nil
 }
 
 // collect is what f gives for all tags, sorted, without repetitions and "".
