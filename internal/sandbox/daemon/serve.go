@@ -73,6 +73,11 @@ func Serve(ctx context.Context, o Options) error {
 	if err := f.write(us); err != nil {
 		return errors.Join(err, server.Close())
 	}
+	lived := make(chan struct{})
+	go func() {
+		defer close(lived)
+		aws.Run(ctx)
+	}()
 	if o.Ready != nil {
 		o.Ready(us.Info)
 	}
@@ -86,7 +91,10 @@ func Serve(ctx context.Context, o Options) error {
 	}
 	// First the word, then the deed: who looks for a sandbox now finds none
 	// rather than one that no longer answers.
-	return errors.Join(err, f.forget(), drain(server))
+	err = errors.Join(err, f.forget(), drain(server))
+	stop()
+	<-lived // functions' processes end with it
+	return err
 }
 
 // newServer is the HTTP server of a sandbox, whose requests end with ctx.
