@@ -34,13 +34,25 @@ type planView struct {
 	where
 	Counts    map[resource.Action]int `json:"counts"`
 	Calls     int                     `json:"calls"`
-	Resources []plan.Item             `json:"resources"`
+	Resources []planRow               `json:"resources"`
+}
+
+// planRow is one resource of a plan, named as in every other result.
+type planRow struct {
+	Resource   resource.ID          `json:"resource"`
+	Action     resource.Action      `json:"action"`
+	Reason     string               `json:"reason,omitempty"`
+	Problem    string               `json:"problem,omitempty"`
+	Attributes []resource.Attribute `json:"attributes,omitempty"`
+	Calls      []string             `json:"calls,omitempty"`
 }
 
 func newPlanView(t *target, p *plan.Plan) planView {
-	v := planView{where: t.where(), Counts: map[resource.Action]int{}, Calls: p.Calls(), Resources: p.Items}
+	v := planView{where: t.where(), Counts: map[resource.Action]int{}, Calls: p.Calls()}
 	for _, it := range p.Items {
-		v.Counts[it.Change.Action]++
+		c := it.Change
+		v.Counts[c.Action]++
+		v.Resources = append(v.Resources, planRow{it.ID, c.Action, c.Reason, c.Problem, c.Attributes, c.Calls()})
 	}
 	return v
 }
@@ -57,12 +69,12 @@ func (v planView) Header() []string {
 
 func (v planView) Rows() [][]string {
 	var rows [][]string
-	for _, it := range v.Resources {
-		row := []string{string(it.Change.Action), it.ID.String(), "", "", "", it.Change.Reason}
-		if len(it.Change.Attributes) == 0 {
+	for _, r := range v.Resources {
+		row := []string{string(r.Action), r.Resource.String(), "", "", "", r.Reason}
+		if len(r.Attributes) == 0 {
 			rows = append(rows, row)
 		}
-		for _, a := range it.Change.Attributes {
+		for _, a := range r.Attributes {
 			rows = append(rows, []string{row[0], row[1], a.Name, a.Old, a.New, row[5]})
 		}
 	}
@@ -72,8 +84,8 @@ func (v planView) Rows() [][]string {
 // Items are the plan's resources, for NDJSON.
 func (v planView) Items() []any {
 	items := make([]any, len(v.Resources))
-	for i, it := range v.Resources {
-		items[i] = it
+	for i, r := range v.Resources {
+		items[i] = r
 	}
 	return items
 }
@@ -86,8 +98,7 @@ var signs = map[resource.Action]string{
 // Human is the diff that a person reads.
 func (v planView) Human(p *console.Painter) string {
 	var b strings.Builder
-	for _, it := range v.Resources {
-		c := it.Change
+	for _, c := range v.Resources {
 		if c.Action == resource.None && c.Problem == "" {
 			continue
 		}
@@ -95,7 +106,7 @@ func (v planView) Human(p *console.Painter) string {
 		if c.Action == resource.None {
 			sign = "·"
 		}
-		fmt.Fprintf(&b, "%s %-9s %s", paint(sign), paint(string(c.Action)), p.Bold(it.ID.String()))
+		fmt.Fprintf(&b, "%s %-9s %s", paint(sign), paint(string(c.Action)), p.Bold(c.Resource.String()))
 		if c.Reason != "" {
 			fmt.Fprintf(&b, "  %s", c.Reason)
 		}
@@ -108,8 +119,8 @@ func (v planView) Human(p *console.Painter) string {
 		} else {
 			v.changed(&b, p, c.Attributes)
 		}
-		if calls := c.Calls(); len(calls) > 0 {
-			b.WriteString(wrapped(p, p.Dim(strings.Join(calls, ", "))))
+		if len(c.Calls) > 0 {
+			b.WriteString(wrapped(p, p.Dim(strings.Join(c.Calls, ", "))))
 		}
 	}
 	b.WriteString(v.summary(p))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ccs-platform/ccsctl/internal/fault"
 	"github.com/ccs-platform/ccsctl/internal/plan"
+	"github.com/ccs-platform/ccsctl/internal/resource"
 )
 
 type upOptions struct {
@@ -69,6 +70,11 @@ func runUp(ctx context.Context, e *env, o upOptions) error {
 		return err
 	}
 	v := newPlanView(t, p)
+	if o.adopt { // a plan does not count them, since they wait for this word
+		for _, it := range p.With(resource.Conflict) {
+			v.Calls += len(it.Change.Calls())
+		}
+	}
 	if v.pending() {
 		e.console.Notef("%s", v.Human(e.console.Err.Painter()))
 	}
