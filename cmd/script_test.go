@@ -16,7 +16,8 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"ccsctl": func() { os.Exit(cmd.Main()) },
+		"ccsctl":    func() { os.Exit(cmd.Main()) },
+		"interrupt": interrupt,
 	})
 }
 
@@ -27,7 +28,8 @@ func TestScripts(t *testing.T) {
 		Dir:   filepath.Join("testdata", "script"),
 		Setup: setup,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits,
+			"exits": exits, "fault": setFault, "counted": counted, "events": events,
+			"drift": drift, "drifted": drifted, "theirs": theirs, "trap": trap, "tlsproxy": tlsProxy,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
@@ -43,6 +45,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("CCSCTL_SANDBOX_DIR", filepath.Join(env.WorkDir, ".sandbox"))
 	env.Setenv("CCSCTL_CACHE_DIR", filepath.Join(cache, "ccsctl")) // the functions are built once, not once a script
 	env.Setenv("GORACE", "atexit_sleep_ms=0")
+	env.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	for _, name := range []string{"GOPATH", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
 		if v := goenv(name); v != "" {
 			env.Setenv(name, v)
