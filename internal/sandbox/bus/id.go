@@ -3,7 +3,16 @@ package bus
 import (
 	"crypto/rand"
 	"fmt"
+	"strings"
 )
+
+// PlainName says whether a name is 1 to most letters, digits, hyphens and
+// underscores, all of ASCII, as many services want theirs.
+func PlainName(name string, most int) bool {
+	return 0 < len(name) && len(name) <= most && strings.IndexFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	}) < 0
+}
 
 // NewUUID makes a random UUID, which is what most services call their things.
 func NewUUID() string {

@@ -1,7 +1,6 @@
 package cloudwatch
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -97,14 +96,14 @@ func checkSource(in *cloudwatch.PutMetricAlarmInput) (period int32, err error) {
 		return 0, invalid("Period must not be null")
 	case (in.Statistic == "") == (in.ExtendedStatistic == nil):
 		return 0, invalid("Exactly one of Statistic and ExtendedStatistic must be specified.")
-	case in.ExtendedStatistic != nil && !extended.MatchString(*in.ExtendedStatistic):
+	case in.ExtendedStatistic != nil && !extended().MatchString(*in.ExtendedStatistic):
 		return 0, invalid("The value %s for parameter ExtendedStatistic is not supported.", *in.ExtendedStatistic)
 	}
 	return *in.Period, checkPeriod(*in.Period)
 }
 
 // extended are the statistics beside the five plain ones.
-var extended = regexp.MustCompile(`^(p(100|\d{1,2})(\.\d{1,10})?|(tm|tc|ts|wm)\d{1,2}(\.\d{1,10})?|IQM|(TM|TC|TS|WM|PR)\([^()]*:[^()]*\))$`)
+var extended = wire.Pattern(`^(p(100|\d{1,2})(\.\d{1,10})?|(tm|tc|ts|wm)\d{1,2}(\.\d{1,10})?|IQM|(TM|TC|TS|WM|PR)\([^()]*:[^()]*\))$`)
 
 func checkPeriod(seconds int32) error {
 	if seconds == 10 || seconds == 20 || seconds == 30 || seconds%60 == 0 {
@@ -124,9 +123,9 @@ func checkWindow(period, periods int64) error {
 }
 
 var (
-	queryID = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]*$`)
-	text    = regexp.MustCompile(`'[^']*'|"[^"]*"`)
-	word    = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9_]*`)
+	queryID = wire.Pattern(`^[a-z][a-zA-Z0-9_]*$`)
+	text    = wire.Pattern(`'[^']*'|"[^"]*"`)
+	word    = wire.Pattern(`[a-zA-Z][a-zA-Z0-9_]*`)
 )
 
 // mathMetrics is how many metrics an alarm on an expression may have.
@@ -139,7 +138,7 @@ func checkMath(queries []types.MetricDataQuery) (period int32, err error) {
 	for _, q := range queries {
 		id := *q.Id
 		switch {
-		case !queryID.MatchString(id):
+		case !queryID().MatchString(id):
 			return 0, invalid("The value %s for parameter Id is invalid: it must begin with a lower-case letter and hold letters, digits and underscores only.", id)
 		case ids[id]:
 			return 0, invalid("The values for parameter Id in the Metrics list must be unique: %s", id)
@@ -158,7 +157,7 @@ func checkMath(queries []types.MetricDataQuery) (period int32, err error) {
 		if m.Metric.MetricName == nil || m.Metric.Namespace == nil {
 			return 0, invalid("MetricName and Namespace must not be null for Id %s.", id)
 		}
-		if !plainStatistic(*m.Stat) && !extended.MatchString(*m.Stat) {
+		if !plainStatistic(*m.Stat) && !extended().MatchString(*m.Stat) {
 			return 0, invalid("The value %s for parameter Stat is not supported.", *m.Stat)
 		}
 		if err := checkPeriod(*m.Period); err != nil {
@@ -178,8 +177,8 @@ func checkMath(queries []types.MetricDataQuery) (period int32, err error) {
 		return 0, unserved("alarms on Metrics Insights queries")
 	}
 	for _, q := range queries {
-		for _, name := range word.FindAllString(text.ReplaceAllString(aws.ToString(q.Expression), ""), -1) {
-			if queryID.MatchString(name) && !ids[name] {
+		for _, name := range word().FindAllString(text().ReplaceAllString(aws.ToString(q.Expression), ""), -1) {
+			if queryID().MatchString(name) && !ids[name] {
 				return 0, invalid("Error in expression '%s': unknown identifier %s", *q.Id, name)
 			}
 		}

@@ -1,7 +1,6 @@
 package firehose
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -102,14 +101,14 @@ func checkBuffer(c *types.ExtendedS3DestinationConfiguration, converting bool) e
 	return nil
 }
 
-var expression = regexp.MustCompile(`!\{([^}:]*):?([^}]*)\}`)
+var expression = wire.Pattern(`!\{([^}:]*):?([^}]*)\}`)
 
 const errorType = "!{firehose:error-output-type}"
 
 func checkPrefixes(prefix, errorPrefix string) error {
 	hasExpression := false
 	for i, p := range []string{prefix, errorPrefix} {
-		for _, m := range expression.FindAllStringSubmatch(p, -1) {
+		for _, m := range expression().FindAllStringSubmatch(p, -1) {
 			hasExpression = true
 			namespace, value := m[1], m[2]
 			switch {
@@ -125,7 +124,7 @@ func checkPrefixes(prefix, errorPrefix string) error {
 				return invalid("Invalid expression %s", m[0])
 			}
 		}
-		if strings.Count(p, "!{") != len(expression.FindAllString(p, -1)) {
+		if strings.Count(p, "!{") != len(expression().FindAllString(p, -1)) {
 			return invalid("Unterminated expression in %q", p)
 		}
 	}

@@ -3,7 +3,6 @@ package sns
 import (
 	"context"
 	"encoding/json"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -52,8 +51,6 @@ func (s *Service) publish(_ context.Context, in *sns.PublishInput) (*sns.Publish
 	return &sns.PublishOutput{MessageId: aws.String(bus.NewUUID())}, nil
 }
 
-var goodEntry = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
-
 func (s *Service) publishBatch(_ context.Context, in *sns.PublishBatchInput) (*sns.PublishBatchOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,7 +69,7 @@ func (s *Service) publishBatch(_ context.Context, in *sns.PublishBatchInput) (*s
 	for i := range entries {
 		e := &entries[i]
 		switch {
-		case !goodEntry.MatchString(*e.Id):
+		case !bus.PlainName(*e.Id, 80):
 			return nil, wire.Errorf("InvalidBatchEntryIdException", "The Id of a batch entry in a batch request doesn't abide by the specification. ")
 		case seen[*e.Id]:
 			return nil, wire.Errorf("BatchEntryIdsNotDistinctException", "Two or more batch entries in the request have the same Id.")

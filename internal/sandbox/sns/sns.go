@@ -6,7 +6,6 @@ package sns
 import (
 	"context"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -110,14 +109,12 @@ func checkARN(parameter, arn string) error {
 	return nil
 }
 
-var goodName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
-
 func (s *Service) createTopic(_ context.Context, in *sns.CreateTopicInput) (*sns.CreateTopicOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name := *in.Name
 	base, fifo := strings.CutSuffix(name, ".fifo")
-	if len(name) > 256 || !goodName.MatchString(base) || fifo != (in.Attributes["FifoTopic"] == "true") {
+	if len(name) > 256 || !bus.PlainName(base, 256) || fifo != (in.Attributes["FifoTopic"] == "true") {
 		return nil, invalid("Topic Name")
 	}
 	t := &topic{arn: s.bus.ARN("sns", name), name: name, attributes: map[string]string{}}
@@ -197,14 +194,14 @@ func paginate(arns []string, token *string) (page []string, next *string, err er
 // FIFO topic and of delivery status logging.
 var settable = []string{"DeliveryPolicy", "DisplayName", "Policy", "TracingConfig", "KmsMasterKeyId", "SignatureVersion"}
 
-var feedback = regexp.MustCompile(`^(HTTP|Firehose|Lambda|Application|SQS)(SuccessFeedbackRoleArn|SuccessFeedbackSampleRate|FailureFeedbackRoleArn)$`)
+var feedback = wire.Pattern(`^(HTTP|Firehose|Lambda|Application|SQS)(SuccessFeedbackRoleArn|SuccessFeedbackSampleRate|FailureFeedbackRoleArn)$`)
 
 // set sets one attribute. The name is judged before the value.
 func (t *topic) set(name, value string, creating bool) *wire.Error {
 	fifoOnly := name == "ContentBasedDeduplication" || name == "FifoThroughputScope" || name == "ArchivePolicy" || (name == "FifoTopic" && creating)
 	switch {
 	case fifoOnly && (t.fifo() || (name == "FifoTopic" && value == "false")):
-	case slices.Contains(settable, name), feedback.MatchString(name):
+	case slices.Contains(settable, name), feedback().MatchString(name):
 	default:
 		return invalid("AttributeName")
 	}

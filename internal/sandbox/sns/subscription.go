@@ -55,22 +55,22 @@ func newToken() string {
 // endpoint is one protocol: what its endpoints look like, what SNS says of
 // others, and whether the endpoint's owner must confirm.
 type endpoint struct {
-	shape    *regexp.Regexp
+	shape    func() *regexp.Regexp
 	refusal  string
 	confirms bool
 	fifo     bool // FIFO topics deliver to it
 }
 
 var endpoints = map[string]endpoint{
-	"http":        {shape: regexp.MustCompile(`^http://[^/]`), refusal: "Endpoint must match the specified protocol", confirms: true},
-	"https":       {shape: regexp.MustCompile(`^https://[^/]`), refusal: "Endpoint must match the specified protocol", confirms: true},
-	"email":       {shape: regexp.MustCompile(`^[^@\s;,]+@[^@\s;,]+$`), refusal: "Email address", confirms: true},
-	"email-json":  {shape: regexp.MustCompile(`^[^@\s;,]+@[^@\s;,]+$`), refusal: "Email address", confirms: true},
-	"sms":         {shape: regexp.MustCompile(`^\+?[0-9][0-9-]{5,18}$`), refusal: "Invalid SMS endpoint: %s"},
-	"sqs":         {shape: regexp.MustCompile(`^arn:[^:]+:sqs:[^:]+:\d{12}:[^:]+$`), refusal: "SQS endpoint ARN", fifo: true},
-	"lambda":      {shape: regexp.MustCompile(`^arn:[^:]+:lambda:[^:]+:\d{12}:function:.+$`), refusal: "Lambda endpoint ARN"},
-	"firehose":    {shape: regexp.MustCompile(`^arn:[^:]+:firehose:[^:]+:\d{12}:deliverystream/.+$`), refusal: "Firehose endpoint ARN"},
-	"application": {shape: regexp.MustCompile(`^arn:[^:]+:sns:[^:]+:\d{12}:endpoint/.+$`), refusal: "ApplicationEndpoint ARN"},
+	"http":        {shape: wire.Pattern(`^http://[^/]`), refusal: "Endpoint must match the specified protocol", confirms: true},
+	"https":       {shape: wire.Pattern(`^https://[^/]`), refusal: "Endpoint must match the specified protocol", confirms: true},
+	"email":       {shape: wire.Pattern(`^[^@\s;,]+@[^@\s;,]+$`), refusal: "Email address", confirms: true},
+	"email-json":  {shape: wire.Pattern(`^[^@\s;,]+@[^@\s;,]+$`), refusal: "Email address", confirms: true},
+	"sms":         {shape: wire.Pattern(`^\+?[0-9][0-9-]{5,18}$`), refusal: "Invalid SMS endpoint: %s"},
+	"sqs":         {shape: wire.Pattern(`^arn:[^:]+:sqs:[^:]+:\d{12}:[^:]+$`), refusal: "SQS endpoint ARN", fifo: true},
+	"lambda":      {shape: wire.Pattern(`^arn:[^:]+:lambda:[^:]+:\d{12}:function:.+$`), refusal: "Lambda endpoint ARN"},
+	"firehose":    {shape: wire.Pattern(`^arn:[^:]+:firehose:[^:]+:\d{12}:deliverystream/.+$`), refusal: "Firehose endpoint ARN"},
+	"application": {shape: wire.Pattern(`^arn:[^:]+:sns:[^:]+:\d{12}:endpoint/.+$`), refusal: "ApplicationEndpoint ARN"},
 }
 
 func (s *Service) subscribe(_ context.Context, in *sns.SubscribeInput) (*sns.SubscribeOutput, error) {
@@ -125,7 +125,7 @@ func (s *subscription) check() *wire.Error {
 	switch {
 	case !ok:
 		return invalid("Amazon SNS does not support this protocol string: %s", s.protocol)
-	case !e.shape.MatchString(s.endpoint):
+	case !e.shape().MatchString(s.endpoint):
 		return invalid("%s", strings.ReplaceAll(e.refusal, "%s", s.endpoint))
 	case s.topic.fifo() && !e.fifo:
 		return invalid("Invalid parameter: Invalid protocol type: %s", s.protocol)
@@ -156,7 +156,7 @@ func (s *subscription) set(name, value string) *wire.Error {
 		var p struct {
 			Target string `json:"deadLetterTargetArn"`
 		}
-		if name == "RedrivePolicy" && value != "" && (json.Unmarshal([]byte(value), &p) != nil || !endpoints["sqs"].shape.MatchString(p.Target)) {
+		if name == "RedrivePolicy" && value != "" && (json.Unmarshal([]byte(value), &p) != nil || !endpoints["sqs"].shape().MatchString(p.Target)) {
 			return invalid("RedrivePolicy: deadLetterTargetArn is an invalid arn")
 		}
 	case "SubscriptionRoleArn":

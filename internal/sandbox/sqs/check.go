@@ -2,7 +2,6 @@ package sqs
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -10,10 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
-
-var goodID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
 // checkBatch refuses a batch as a whole.
 func checkBatch[E any](what string, entries []E, id func(E) string) error {
@@ -25,7 +23,7 @@ func checkBatch[E any](what string, entries []E, id func(E) string) error {
 	}
 	seen := map[string]bool{}
 	for _, e := range entries {
-		if !goodID.MatchString(id(e)) {
+		if !bus.PlainName(id(e), 80) {
 			return wire.Errorf("InvalidBatchEntryId", "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.")
 		}
 		if seen[id(e)] {
@@ -42,8 +40,11 @@ func failed(id *string, err error) types.BatchResultErrorEntry {
 	return types.BatchResultErrorEntry{Id: id, Code: aws.String(e.Code), Message: aws.String(e.Message), SenderFault: true}
 }
 
-// goodToken is what a group or deduplication id may be.
-var goodToken = regexp.MustCompile("^[A-Za-z0-9!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~]{1,128}$")
+// goodToken says whether a text can be a group or deduplication id: letters,
+// digits and punctuation of ASCII.
+func goodToken(s string) bool {
+	return 0 < len(s) && len(s) <= 128 && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}
 
 // checkRequest refuses what the queue's type does not allow. In a batch it
 // refuses the whole.
@@ -60,10 +61,10 @@ func (q *queue) checkRequest(e *entry) error {
 	} else if e.MessageDeduplicationId != nil {
 		return wire.Errorf("InvalidParameterValue", "Value %s for parameter MessageDeduplicationId is invalid. Reason: "+wrongType, *e.MessageDeduplicationId)
 	}
-	if id := e.MessageDeduplicationId; id != nil && !goodToken.MatchString(*id) {
+	if id := e.MessageDeduplicationId; id != nil && !goodToken(*id) {
 		return wire.Errorf("InvalidParameterValue", "Value %s for parameter MessageDeduplicationId is invalid. Reason: "+token, *id, "MessageDeduplicationId")
 	}
-	if id := e.MessageGroupId; id != nil && !goodToken.MatchString(*id) {
+	if id := e.MessageGroupId; id != nil && !goodToken(*id) {
 		return wire.Errorf("InvalidParameterValue", "Value %s for parameter MessageGroupId is invalid. Reason: "+token, *id, "MessageGroupId")
 	}
 	return nil
@@ -101,11 +102,14 @@ func allowed(text string) bool {
 	}) < 0
 }
 
-var goodAttribute = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
+// goodAttribute says whether a name is of plain names with dots between.
+func goodAttribute(name string) bool {
+	return !slices.ContainsFunc(strings.Split(name, "."), func(part string) bool { return !bus.PlainName(part, len(name)) })
+}
 
 func checkAttribute(name string, v types.MessageAttributeValue) error {
 	lower := strings.ToLower(name)
-	if len(name) > 256 || !goodAttribute.MatchString(name) || strings.HasPrefix(lower, "aws.") || strings.HasPrefix(lower, "amazon.") {
+	if len(name) > 256 || !goodAttribute(name) || strings.HasPrefix(lower, "aws.") || strings.HasPrefix(lower, "amazon.") {
 		return wire.Errorf("InvalidParameterValue", "Message (user) attribute name '%s' is invalid. Can only include alphanumeric characters, hyphens, underscores, or dots.", name)
 	}
 	kind, _, _ := strings.Cut(aws.ToString(v.DataType), ".")

@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -170,11 +169,9 @@ func doesNotExist() error {
 	return wire.Errorf("QueueDoesNotExist", "The specified queue does not exist.")
 }
 
-var goodName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
-
 func checkName(name string, fifo bool) error {
 	base, dotted := strings.CutSuffix(name, ".fifo")
-	if len(name) > 80 || !goodName.MatchString(base) || (dotted && !fifo) {
+	if len(name) > 80 || !bus.PlainName(base, 80) || (dotted && !fifo) {
 		return wire.Errorf("InvalidParameterValue", "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 	}
 	if fifo && !dotted {
