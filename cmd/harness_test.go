@@ -39,7 +39,12 @@ func interrupt() {
 	}
 	c := exec.Command(args[1], args[2:]...)
 	c.Stdout = os.Stdout
-	said, err := c.StderrPipe()
+	silence, _, err := os.Pipe() // a person who does not answer
+	c.Stdin = silence
+	var said io.ReadCloser
+	if err == nil {
+		said, err = c.StderrPipe()
+	}
 	if err == nil {
 		err = c.Start()
 	}
