@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -187,3 +188,18 @@ func find(t testing.TB, p *plan.Plan, id string) plan.Item {
 	t.Fatalf("no %s in the plan", id)
 	return plan.Item{}
 }
+
+// planned are the calls of a plan, by name.
+func planned(items []plan.Item) map[string]int {
+	names := map[string]int{}
+	for _, it := range items {
+		for _, call := range it.Change.Calls() {
+			_, name, _ := strings.Cut(call, ":")
+			names[name]++
+		}
+	}
+	return names
+}
+
+// quiet waits until what was changed a while ago is known everywhere.
+func (w *world) quiet() { time.Sleep(time.Hour) }
