@@ -61,14 +61,22 @@ var layers = []layer{
 	{"internal/functions/bundle", []string{"internal/fault"}, nil},
 	{"internal/functions/pack", []string{"internal/functions/bundle", "internal/fault"}, nil},
 
+	// Not of the product: it holds the product against what others wrote, and
+	// reaches the sandbox as a program alone.
+	{"internal/compat", []string{
+		"internal/pipeline", "internal/plan", "internal/resource", "internal/graph", "internal/config", "internal/functions/bundle",
+		"internal/aws/connect", "internal/aws/apierr",
+	}, []string{sdk}},
+
 	{"internal/sandbox", []string{"internal/sandbox/..."}, nil},
 	{"internal/sandbox/daemon", []string{"internal/sandbox", "internal/sandbox/bus", "internal/fault"}, nil},
 	{"internal/sandbox/sandboxtest", []string{"internal/sandbox"}, []string{sdk}},
 	{"internal/sandbox/bus", nil, nil},
+	{"internal/sandbox/policy", nil, nil},
 	{"internal/sandbox/wire/model/...", []string{"internal/sandbox/wire/model"}, nil},
 	{"internal/sandbox/wire", []string{"internal/sandbox/wire/model"}, []string{sdk, "github.com/fxamacker/cbor/v2"}},
-	{"internal/sandbox/s3", []string{"internal/sandbox/wire", "internal/sandbox/bus"}, []string{sdk, "github.com/johannesboyne/gofakes3/..."}},
-	{"internal/sandbox/...", []string{"internal/sandbox/wire", "internal/sandbox/bus"}, []string{sdk}},
+	{"internal/sandbox/s3", []string{"internal/sandbox/wire", "internal/sandbox/bus", "internal/sandbox/policy"}, []string{sdk, "github.com/johannesboyne/gofakes3/..."}},
+	{"internal/sandbox/...", []string{"internal/sandbox/wire", "internal/sandbox/bus", "internal/sandbox/policy"}, []string{sdk}},
 }
 
 // sandboxFiles are the only product files outside the sandbox that may name it.
