@@ -1,86 +1,19 @@
 package iam
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/policy"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
-
-// document is a policy as the sandbox reads it.
-type document struct {
-	Version   string
-	Statement statements
-}
-
-type statement struct {
-	Sid          string
-	Effect       string
-	Principal    *principals
-	NotPrincipal *principals
-	Action       words
-	NotAction    words
-	Resource     words
-	NotResource  words
-	Condition    map[string]map[string]words
-}
-
-// statements is one statement or a list of them.
-type statements []statement
-
-func (s *statements) UnmarshalJSON(text []byte) error {
-	if strings.HasPrefix(string(text), "{") {
-		*s = make(statements, 1)
-		return json.Unmarshal(text, &(*s)[0])
-	}
-	return json.Unmarshal(text, (*[]statement)(s))
-}
-
-// words is one scalar or a list of them, as strings.
-type words []string
-
-func (w *words) UnmarshalJSON(text []byte) error {
-	var items []json.RawMessage
-	if json.Unmarshal(text, &items) != nil {
-		items = []json.RawMessage{text}
-	}
-	*w = words{}
-	for _, item := range items {
-		var s string
-		if json.Unmarshal(item, &s) != nil {
-			s = string(item) // true and 10 stand for "true" and "10"
-		}
-		*w = append(*w, s)
-	}
-	return nil
-}
-
-// principals are the sorts of principals and who of each; "*" is every one.
-type principals map[string]words
-
-func (p *principals) UnmarshalJSON(text []byte) error {
-	if string(text) == `"*"` {
-		*p = principals{"*": {"*"}}
-		return nil
-	}
-	return json.Unmarshal(text, (*map[string]words)(p))
-}
 
 func malformed(format string, args ...any) error {
 	return wire.Errorf("MalformedPolicyDocumentException", format, args...)
 }
 
-func parse(text string) (document, error) {
-	var d document
-	if err := json.Unmarshal([]byte(text), &d); err != nil {
-		return d, err
-	}
-	return d, nil
-}
-
 // check refuses what every kind of policy must not be.
-func (d document) check() error {
+func check(d policy.Document) error {
 	if d.Version != "" && d.Version != "2012-10-17" && d.Version != "2008-10-17" {
 		return malformed("The policy must contain a valid version string")
 	}
@@ -110,11 +43,11 @@ func (d document) check() error {
 
 // checkTrust refuses a document that can't be a role's trust policy.
 func checkTrust(text string) error {
-	d, err := parse(text)
+	d, err := policy.Parse(text)
 	if err != nil {
 		return malformed("This policy contains invalid Json")
 	}
-	if err := d.check(); err != nil {
+	if err := check(d); err != nil {
 		return err
 	}
 	for _, st := range d.Statement {
@@ -129,15 +62,13 @@ func checkTrust(text string) error {
 				return malformed("AssumeRole policy may only specify STS AssumeRole actions.")
 			}
 		}
-		if st.Principal != nil {
-			for kind, who := range *st.Principal {
-				if !slices.Contains([]string{"*", "AWS", "Service", "Federated", "CanonicalUser"}, kind) || len(who) == 0 {
-					return malformed("Invalid principal in policy: %q", kind)
-				}
-				for _, service := range who {
-					if kind == "Service" && !strings.HasSuffix(service, ".amazonaws.com") {
-						return malformed("Invalid principal in policy: \"SERVICE\":%q", service)
-					}
+		for kind, who := range st.Principal {
+			if !slices.Contains([]string{"*", "AWS", "Service", "Federated", "CanonicalUser"}, kind) || len(who) == 0 {
+				return malformed("Invalid principal in policy: %q", kind)
+			}
+			for _, service := range who {
+				if kind == "Service" && !strings.HasSuffix(service, ".amazonaws.com") {
+					return malformed("Invalid principal in policy: \"SERVICE\":%q", service)
 				}
 			}
 		}
@@ -150,11 +81,11 @@ func checkTrust(text string) error {
 
 // checkIdentity refuses a document that can't be a role's own policy.
 func checkIdentity(text string) error {
-	d, err := parse(text)
+	d, err := policy.Parse(text)
 	if err != nil {
 		return malformed("Syntax errors in policy.")
 	}
-	if err := d.check(); err != nil {
+	if err := check(d); err != nil {
 		return err
 	}
 	for _, st := range d.Statement {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/policy"
 )
 
 // spreading is a value whose changes are not known everywhere at once.
@@ -125,16 +126,16 @@ type caller struct {
 }
 
 func (c caller) trusted(trust string) bool {
-	d, err := parse(trust)
+	d, err := policy.Parse(trust)
 	if err != nil {
 		return false
 	}
 	allowed := false
 	for _, st := range d.Statement {
-		if st.Principal == nil || !matchAny(st.Action, "sts:AssumeRole", true) || !c.among(*st.Principal) {
+		if !st.Does("sts:AssumeRole") || !st.Principal.Has("Service", c.service) {
 			continue
 		}
-		met, unknown := st.met(c.keys)
+		met, unknown := st.Met(c.keys)
 		switch {
 		case st.Effect == "Deny" && met:
 			return false
@@ -143,10 +144,6 @@ func (c caller) trusted(trust string) bool {
 		}
 	}
 	return allowed
-}
-
-func (c caller) among(p principals) bool {
-	return slices.Contains(p["Service"], c.service) || slices.Contains(p["*"], "*")
 }
 
 // request is one thing that a role wants to do.
@@ -159,15 +156,15 @@ type request struct {
 func (q request) allowed(docs []string) bool {
 	allowed := false
 	for _, doc := range docs {
-		d, err := parse(doc)
+		d, err := policy.Parse(doc)
 		if err != nil {
 			continue // not one that got past checkIdentity
 		}
 		for _, st := range d.Statement {
-			if !q.concerns(st) {
+			if !st.Concerns(q.action, q.resource) {
 				continue
 			}
-			met, unknown := st.met(q.keys)
+			met, unknown := st.Met(q.keys)
 			switch {
 			case st.Effect == "Deny" && met && !unknown:
 				return false
@@ -177,16 +174,4 @@ func (q request) allowed(docs []string) bool {
 		}
 	}
 	return allowed
-}
-
-func (q request) concerns(st statement) bool {
-	action := matchAny(st.Action, q.action, true)
-	if len(st.NotAction) > 0 {
-		action = !matchAny(st.NotAction, q.action, true)
-	}
-	resource := matchAny(st.Resource, q.resource, false)
-	if len(st.NotResource) > 0 {
-		resource = !matchAny(st.NotResource, q.resource, false)
-	}
-	return action && resource
 }

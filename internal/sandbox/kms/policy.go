@@ -2,17 +2,14 @@ package kms
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"path"
-	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/policy"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
@@ -24,81 +21,45 @@ func (s *Service) defaultPolicy() string {
 	return fmt.Sprintf(`{"Version":"2012-10-17","Id":"key-default-1","Statement":[{"Sid":"Enable IAM User Permissions","Effect":"Allow","Principal":{"AWS":%q},"Action":"kms:*","Resource":"*"}]}`, s.root())
 }
 
-// statement is what the sandbox reads of a key policy's statement. Conditions
-// narrow whom a statement reaches but never add anybody, so they are not read.
-type statement struct {
-	Effect    string
-	Principal principals
-	Action    words
-}
-
-// words is a JSON string or list of strings.
-type words []string
-
-func (w *words) UnmarshalJSON(text []byte) error {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		*w = words{one}
-		return nil
-	}
-	return json.Unmarshal(text, (*[]string)(w))
-}
-
-type principals struct {
-	AWS     words
-	Service words
-}
-
-func (p *principals) UnmarshalJSON(text []byte) error {
-	if string(text) == `"*"` {
-		p.AWS, p.Service = words{"*"}, words{"*"}
-		return nil
-	}
-	type plain principals
-	return json.Unmarshal(text, (*plain)(p))
-}
-
-func parse(policy string) ([]statement, error) {
-	var p struct{ Statement []statement }
-	if err := json.Unmarshal([]byte(policy), &p); err != nil {
-		return nil, wire.Errorf("MalformedPolicyDocumentException", "Policy contains invalid JSON: %v", err)
-	}
-	return p.Statement, nil
-}
-
 // checkPolicy refuses a policy that nobody could change any more: the lockout
 // check.
-func (s *Service) checkPolicy(policy string, bypass bool) error {
-	statements, err := parse(policy)
+func (s *Service) checkPolicy(document string, bypass bool) error {
+	d, err := policy.Parse(document)
 	if err != nil {
-		return err
+		return wire.Errorf("MalformedPolicyDocumentException", "Policy contains invalid JSON: %v", err)
 	}
 	if bypass {
 		return nil
 	}
-	for _, st := range statements {
-		if st.Effect == "Allow" && grants(st.Action, "kms:PutKeyPolicy") &&
-			(slices.Contains(st.Principal.AWS, s.root()) || slices.Contains(st.Principal.AWS, s.bus.Account) || slices.Contains(st.Principal.AWS, "*")) {
+	for _, st := range d.Statement {
+		if st.Effect == "Allow" && st.Does("kms:PutKeyPolicy") && st.Principal.Has("AWS", s.root(), s.bus.Account) {
 			return nil
 		}
 	}
 	return wire.Errorf("MalformedPolicyDocumentException", "The new key policy will not allow you to update the key policy in the future.")
 }
 
-func grants(actions words, action string) bool {
-	return slices.ContainsFunc(actions, func(pattern string) bool {
-		ok, err := path.Match(strings.ToLower(pattern), strings.ToLower(action))
-		return ok && err == nil
-	})
-}
-
-// allows says whether a policy lets an AWS service do action.
-func allows(policy, service, action string) bool {
-	statements, err := parse(policy)
-	return err == nil && slices.ContainsFunc(statements, func(st statement) bool {
-		return st.Effect == "Allow" && grants(st.Action, action) &&
-			(slices.Contains(st.Principal.Service, service) || slices.Contains(st.Principal.Service, "*"))
-	})
+// allows says whether a policy lets an AWS service do action. Conditions narrow
+// what a statement reaches: those of an Allow are taken for met, those of a Deny
+// for not.
+func allows(document, service, action string) bool {
+	d, err := policy.Parse(document)
+	if err != nil {
+		return false
+	}
+	allowed := false
+	for _, st := range d.Statement {
+		if !st.Does(action) || !st.Principal.Has("Service", service) {
+			continue
+		}
+		switch {
+		case st.Effect == "Deny" && len(st.Condition) == 0:
+			return false
+		case st.Effect == "Allow":
+			allowed = true
+		}
+	}
+	return allowed
 }
 
 func (s *Service) getKeyPolicy(_ context.Context, in *kms.GetKeyPolicyInput) (*kms.GetKeyPolicyOutput, error) {

@@ -6,32 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/policy"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
-
-// statement is what the sandbox checks of a bucket policy's statement.
-type statement struct {
-	Effect       string
-	Principal    any
-	NotPrincipal any
-	Action       words
-	NotAction    words
-	Resource     words
-	NotResource  words
-	Condition    map[string]any
-}
-
-// words is a JSON string or list of strings.
-type words []string
-
-func (w *words) UnmarshalJSON(text []byte) error {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		*w = words{one}
-		return nil
-	}
-	return json.Unmarshal(text, (*[]string)(w))
-}
 
 func (s *Service) getPolicy(r *request) error {
 	s.mu.Lock()
@@ -54,7 +31,7 @@ func (s *Service) putPolicy(r *request) error {
 		return err
 	}
 	return s.change(r, http.StatusNoContent, func(b *bucket) error {
-		if b.block != nil && b.block.BlockPublicPolicy && slices.ContainsFunc(statements, statement.public) {
+		if b.block != nil && b.block.BlockPublicPolicy && slices.ContainsFunc(statements, public) {
 			return wire.Errorf("AccessDenied", "User is not authorized to perform: s3:PutBucketPolicy on resource because public policies are blocked by the BlockPublicPolicy block public access setting.")
 		}
 		b.policy = rewritten(r.body)
@@ -67,16 +44,13 @@ func (s *Service) deletePolicy(r *request) error {
 }
 
 // parsePolicy refuses what S3 calls malformed ("Bucket policies", S3 guide).
-func parsePolicy(body []byte, bucket string) ([]statement, error) {
+func parsePolicy(body []byte, bucket string) (policy.Statements, error) {
 	bad := func(text string) error { return wire.Errorf("MalformedPolicy", "%s", text) }
-	var p struct {
-		Version   string
-		Statement []statement
-	}
 	if len(body) > 20<<10 {
 		return nil, wire.Errorf("PolicyTooLarge", "Policy exceeds the maximum allowed document size of 20480")
 	}
-	if err := json.Unmarshal(body, &p); err != nil {
+	p, err := policy.Parse(string(body))
+	if err != nil {
 		return nil, bad("Policies must be valid JSON and the first byte must be '{'")
 	}
 	if len(p.Statement) == 0 {
@@ -103,14 +77,8 @@ func parsePolicy(body []byte, bucket string) ([]statement, error) {
 
 // public says whether a statement opens the bucket to everybody. Any condition
 // is taken for one that narrows it; S3 looks closer.
-func (st statement) public() bool {
-	if st.Effect != "Allow" || len(st.Condition) > 0 {
-		return false
-	}
-	if m, ok := st.Principal.(map[string]any); ok {
-		return m["AWS"] == "*"
-	}
-	return st.Principal == "*"
+func public(st policy.Statement) bool {
+	return st.Effect == "Allow" && len(st.Condition) == 0 && st.Principal.Has("AWS")
 }
 
 // rewritten is the policy as S3 gives it back: the same meaning, lists of one

@@ -5,13 +5,13 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/policy"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
 func setPolicy(s *settings, v string) error {
 	if v != "" {
-		var p struct{ Statement any }
-		if json.Unmarshal([]byte(v), &p) != nil || p.Statement == nil {
+		if p, err := policy.Parse(v); err != nil || p.Statement == nil {
 			return invalidValue("Policy")
 		}
 	}
