@@ -22,11 +22,15 @@ import (
 func TestKilledAfterAnyCallTheNextRunConverges(t *testing.T) {
 	// The race detector makes it ten times as slow and has seen all that it can
 	// after a few kills; what it skips the ordinary run does.
-	strides := map[string]int{"instant": 1, "aws": 2}
+	instant, aws := 1, 2
 	if underRace || testing.Short() {
-		strides = map[string]int{"instant": 4, "aws": 12}
+		instant, aws = 4, 12
 	}
-	for timing, every := range strides {
+	for _, pace := range []struct {
+		timing string
+		every  int // which calls are tried: each, every other one...
+	}{{"instant", instant}, {"aws", aws}} {
+		timing, every := pace.timing, pace.every
 		calls := undisturbed(t, timing)
 		t.Logf("%s: up makes %d calls and %d things, down makes %d calls", timing, calls.up, calls.things, calls.down)
 		kills := func(verb string, most int, trial func(w *world, k int)) {
