@@ -223,9 +223,12 @@ func (s *Service) setQueueAttributes(_ context.Context, in *sqs.SetQueueAttribut
 	if err != nil {
 		return nil, err
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	now := time.Now()
 	if now.Sub(q.changed) >= s.bus.Timing.QueueSettle {
-		q.before, q.reads = q.settings, 0
+		q.before = q.settings
+		q.reads.Store(0)
 	}
 	q.settings, q.changed = changed, now
 	q.keep(seconds(changed.retention))
@@ -233,12 +236,14 @@ func (s *Service) setQueueAttributes(_ context.Context, in *sqs.SetQueueAttribut
 }
 
 func (s *Service) getQueueAttributes(_ context.Context, in *sqs.GetQueueAttributesInput) (*sqs.GetQueueAttributesOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	q, err := s.find(in.QueueUrl)
 	if err != nil {
 		return nil, err
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	now := time.Now()
 	seen := q.settings
 	if now.Sub(q.changed) < s.bus.Timing.QueueSettle && !q.turn() {

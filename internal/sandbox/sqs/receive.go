@@ -2,13 +2,9 @@ package sqs
 
 import (
 	"context"
-	"encoding/base64"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
@@ -38,85 +34,121 @@ func (s *Service) receiveMessage(ctx context.Context, in *receiveInput) (*sqs.Re
 			return nil, err
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.find(in.QueueUrl)
+	a := ask{most: 1, visibility: span(in.VisibilityTimeout), wait: span(in.WaitTimeSeconds)}
+	if in.MaxNumberOfMessages != nil {
+		a.most = int(*in.MaxNumberOfMessages)
+	}
+	q, err := s.open(in.QueueUrl)
 	if err != nil {
 		return nil, err
 	}
-	wait := q.settings.wait
-	if in.WaitTimeSeconds != nil {
-		wait = int(*in.WaitTimeSeconds)
+	q.mu.Unlock()
+	give, out := view(in), &sqs.ReceiveMessageOutput{}
+	err = s.take(ctx, q, a, func(m *message) { out.Messages = append(out.Messages, give(q, m)) })
+	return out, err
+}
+
+func span(n *int32) *time.Duration {
+	if n == nil {
+		return nil
 	}
-	give := view(in)
-	for until := time.Now().Add(seconds(wait)); ; {
+	return new(seconds(int(*n)))
+}
+
+// ask is what a receiver wants. nil stands for the queue's own setting.
+type ask struct {
+	most       int
+	visibility *time.Duration
+	wait       *time.Duration
+}
+
+// or is the value of d, that many seconds when there is none.
+func or(d *time.Duration, n int) time.Duration {
+	if d == nil {
+		return seconds(n)
+	}
+	return *d
+}
+
+// take receives from a queue, waiting for as long as the ask says, and gives
+// what it got while the queue is locked.
+func (s *Service) take(ctx context.Context, q *queue, a ask, give func(*message)) error {
+	var until time.Time
+	for first := true; ; first = false {
+		dead := s.deadLetters(q)
+		q.mu.Lock()
 		now := time.Now()
-		got, err := s.collect(q, in, now)
-		if err != nil || len(got) > 0 || !now.Before(until) || !q.deleted.IsZero() || ctx.Err() != nil {
-			out := &sqs.ReceiveMessageOutput{}
-			for _, m := range got {
-				out.Messages = append(out.Messages, give(q, m))
-			}
-			return out, err
+		if first {
+			until = now.Add(or(a.wait, q.settings.wait))
+		} else {
+			q.waiting--
 		}
-		s.await(ctx, q, until)
+		got, buried, err := q.collect(a, dead != nil, now)
+		for _, m := range got {
+			give(m)
+		}
+		done := err != nil || len(got) > 0 || !now.Before(until) || !q.deleted.IsZero() || ctx.Err() != nil
+		look := until
+		if !done {
+			q.waiting++
+			if len(q.timers.list) > 0 && q.timers.due(0).Before(look) {
+				look = q.timers.due(0)
+			}
+		}
+		arrived := q.arrived
+		q.mu.Unlock()
+		s.bury(q, buried, dead, now)
+		if done {
+			s.received(q, len(got))
+			return err
+		}
+		wait(ctx, arrived, look)
 	}
 }
 
-// await lets go of the lock until there may be something to receive: a message
-// came, one becomes visible, the time is up or the caller is gone.
-func (s *Service) await(ctx context.Context, q *queue, until time.Time) {
-	if len(q.timers.list) > 0 {
-		if due := q.timers.due(0); due.Before(until) {
-			until = due
-		}
-	}
-	arrived := q.arrived
-	q.waiting++
-	s.mu.Unlock()
+// wait waits until there may be something to receive: a message came, one
+// becomes visible, the time is up or the caller is gone.
+func wait(ctx context.Context, arrived <-chan struct{}, until time.Time) {
 	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
 	select {
 	case <-arrived:
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	timer.Stop()
-	s.mu.Lock()
-	q.waiting--
 }
 
-// collect takes messages from the queue. Those that were received too often go
-// to the dead-letter queue instead.
-func (s *Service) collect(q *queue, in *receiveInput, now time.Time) ([]*message, error) {
+// deadLetters is the dead-letter queue of a queue, nil for none.
+func (s *Service) deadLetters(q *queue) *queue {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.byARN(q.settings.redrive.Target)
+}
+
+// collect takes messages from the queue. If there is a dead-letter queue, those
+// that were received too often are taken out to be buried there.
+func (q *queue) collect(a ask, mortal bool, now time.Time) (got, buried []*message, err error) {
 	q.tick(now)
 	if q.inflight >= maxInflight {
 		if q.settings.fifo {
-			return nil, nil
+			return nil, nil, nil
 		}
-		return nil, wire.Errorf("OverLimit", "Too many messages in flight.")
+		return nil, nil, wire.Errorf("OverLimit", "Too many messages in flight.")
 	}
-	visibility := seconds(q.settings.visibility)
-	if in.VisibilityTimeout != nil {
-		visibility = seconds(int(*in.VisibilityTimeout))
-	}
-	most := 1
-	if in.MaxNumberOfMessages != nil {
-		most = int(*in.MaxNumberOfMessages)
-	}
-	dead := s.byARN(q.settings.redrive.Target)
-	var got []*message
-	for len(got) < most && len(q.line) > 0 {
+	visibility := or(a.visibility, q.settings.visibility)
+	for len(got) < a.most && len(q.line) > 0 {
 		l := q.line[0]
 		q.line = q.line[1:]
 		// A lane in line has nothing in flight, so what is in front of the next
 		// message was taken by this call.
-		for len(got) < most && l.flying < len(l.messages) {
+		for len(got) < a.most && l.flying < len(l.messages) {
 			m := l.messages[l.flying]
 			if m.state != visible {
 				break
 			}
-			if dead != nil && m.received >= q.settings.redrive.Most {
-				s.bury(q, m, dead, now)
+			if mortal && m.received >= q.settings.redrive.Most {
+				q.remove(m)
+				buried = append(buried, m)
 				continue
 			}
 			if m.received++; m.received == 1 {
@@ -134,144 +166,30 @@ func (s *Service) collect(q *queue, in *receiveInput, now time.Time) ([]*message
 			q.move(m, visible, time.Time{})
 		}
 	}
-	return got, nil
+	return got, buried, nil
 }
 
-// bury moves a message to the dead-letter queue. It keeps its id and its count,
-// and in a standard queue its age. In a FIFO queue its message id takes the
-// place of its deduplication id ("Learn how to configure a dead-letter queue
-// redrive", SQS developer guide; trap 12).
-func (s *Service) bury(q *queue, m *message, dead *queue, now time.Time) {
-	q.remove(m)
-	m.source = q.arn
-	group := ""
-	if dead.settings.fifo {
-		group = m.group
-		m.dedup, m.sent, m.sequence = m.id, now, s.nextSequence()
-		dead.remember(m, now)
+// bury puts messages into the dead-letter queue. They keep their ids and their
+// counts, and in a standard queue their age. In a FIFO queue its message id
+// takes the place of a message's deduplication id ("Learn how to configure a
+// dead-letter queue redrive", SQS developer guide; trap 12).
+//
+// The two queues are locked one after the other, never together: two queues may
+// be each other's dead-letter queue.
+func (s *Service) bury(q *queue, messages []*message, dead *queue, now time.Time) {
+	if len(messages) == 0 {
+		return
 	}
-	dead.add(m, group, 0, now)
-}
-
-// handle is the receipt of one receive of a message.
-func handle(q *queue, m *message) string {
-	return base64.StdEncoding.EncodeToString([]byte(m.id + " " + strconv.Itoa(m.received) + " " + q.name))
-}
-
-// receipt finds the message that a handle was given for. It is nil when the
-// message is gone; latest is whether it was not received again since.
-func (q *queue) receipt(handle string) (m *message, latest bool, err error) {
-	text, err := base64.StdEncoding.DecodeString(handle)
-	parts := strings.Split(string(text), " ")
-	if err != nil || len(parts) != 3 || parts[2] != q.name {
-		return nil, false, wire.Errorf("ReceiptHandleIsInvalid", "The input receipt handle %q is not a valid receipt handle.", handle)
-	}
-	m = q.messages[parts[0]]
-	return m, m != nil && parts[1] == strconv.Itoa(m.received), nil
-}
-
-func (s *Service) deleteMessage(_ context.Context, in *sqs.DeleteMessageInput) (*sqs.DeleteMessageOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.find(in.QueueUrl)
-	if err != nil {
-		return nil, err
-	}
-	return &sqs.DeleteMessageOutput{}, q.drop(*in.ReceiptHandle)
-}
-
-func (s *Service) deleteMessageBatch(_ context.Context, in *sqs.DeleteMessageBatchInput) (*sqs.DeleteMessageBatchOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.find(in.QueueUrl)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkBatch("DeleteMessageBatchRequestEntry", in.Entries, func(e types.DeleteMessageBatchRequestEntry) string { return *e.Id }); err != nil {
-		return nil, err
-	}
-	out := &sqs.DeleteMessageBatchOutput{}
-	for _, e := range in.Entries {
-		if err := q.drop(*e.ReceiptHandle); err != nil {
-			out.Failed = append(out.Failed, failed(e.Id, err))
-			continue
+	dead.mu.Lock()
+	defer dead.mu.Unlock()
+	for _, m := range messages {
+		m.source = q.arn
+		group := ""
+		if dead.settings.fifo {
+			group = m.group
+			m.dedup, m.sent, m.sequence = m.id, now, s.nextSequence()
+			dead.remember(m, now)
 		}
-		out.Successful = append(out.Successful, types.DeleteMessageBatchResultEntry{Id: e.Id})
+		dead.add(m, group, 0, now)
 	}
-	return out, nil
-}
-
-// drop deletes a message by its receipt. A FIFO queue refuses an expired one. A
-// standard queue accepts one that was superseded, and keeps the message (API
-// reference, DeleteMessage).
-func (q *queue) drop(receipt string) error {
-	q.tick(time.Now())
-	m, latest, err := q.receipt(receipt)
-	if err != nil || m == nil {
-		return err
-	}
-	if q.settings.fifo && (!latest || m.state != flying) {
-		return wire.Errorf("InvalidParameterValue", "Value %s for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.", receipt)
-	}
-	if latest {
-		q.remove(m)
-	}
-	return nil
-}
-
-func (s *Service) changeMessageVisibility(_ context.Context, in *sqs.ChangeMessageVisibilityInput) (*sqs.ChangeMessageVisibilityOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.find(in.QueueUrl)
-	if err != nil {
-		return nil, err
-	}
-	return &sqs.ChangeMessageVisibilityOutput{}, q.hide(*in.ReceiptHandle, in.VisibilityTimeout)
-}
-
-func (s *Service) changeMessageVisibilityBatch(_ context.Context, in *sqs.ChangeMessageVisibilityBatchInput) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.find(in.QueueUrl)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkBatch("ChangeMessageVisibilityBatchRequestEntry", in.Entries, func(e types.ChangeMessageVisibilityBatchRequestEntry) string { return *e.Id }); err != nil {
-		return nil, err
-	}
-	out := &sqs.ChangeMessageVisibilityBatchOutput{}
-	for _, e := range in.Entries {
-		if err := q.hide(*e.ReceiptHandle, e.VisibilityTimeout); err != nil {
-			out.Failed = append(out.Failed, failed(e.Id, err))
-			continue
-		}
-		out.Successful = append(out.Successful, types.ChangeMessageVisibilityBatchResultEntry{Id: e.Id})
-	}
-	return out, nil
-}
-
-// hide changes how long a received message stays invisible, from now on.
-func (q *queue) hide(receipt string, timeout int32) error {
-	if err := within("VisibilityTimeout", &timeout, 0, maxVisibility, "Must be between 0 and 43200, if provided."); err != nil {
-		return err
-	}
-	now := time.Now()
-	q.tick(now)
-	m, latest, err := q.receipt(receipt)
-	if err != nil {
-		return err
-	}
-	if !latest || (q.settings.fifo && m.state != flying) {
-		return wire.Errorf("InvalidParameterValue", "Value %s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.", receipt)
-	}
-	until := now.Add(seconds(int(timeout)))
-	if until.After(m.taken.Add(seconds(maxVisibility))) {
-		return wire.Errorf("InvalidParameterValue", "Value %d for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds]", timeout)
-	}
-	if timeout == 0 {
-		q.move(m, visible, time.Time{})
-	} else {
-		q.move(m, flying, until)
-	}
-	return nil
 }

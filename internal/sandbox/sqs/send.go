@@ -45,29 +45,19 @@ type sendBatchInput struct {
 }
 
 func (s *Service) sendMessage(_ context.Context, in *sendInput) (*sqs.SendMessageOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.find(in.QueueUrl)
-	if err != nil {
-		return nil, err
-	}
 	e := entry{DelaySeconds: in.DelaySeconds, SendMessageBatchRequestEntry: types.SendMessageBatchRequestEntry{
 		MessageBody: in.MessageBody, MessageAttributes: in.MessageAttributes, MessageSystemAttributes: in.MessageSystemAttributes,
 		MessageDeduplicationId: in.MessageDeduplicationId, MessageGroupId: in.MessageGroupId,
 	}}
-	if q.settings.fifo && e.MessageGroupId == nil {
-		return nil, wire.Errorf("MissingParameter", "The request must contain the parameter MessageGroupId.")
-	}
-	if err := q.checkRequest(&e); err != nil {
+	q, err := s.open(in.QueueUrl)
+	if err != nil {
 		return nil, err
 	}
-	if size(&e) > q.settings.maxSize {
-		return nil, wire.Errorf("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", q.settings.maxSize)
-	}
-	if err := s.checkEntry(q, &e); err != nil {
+	m, err := s.send(q, &e)
+	q.mu.Unlock()
+	if err != nil {
 		return nil, err
 	}
-	m := s.send(q, &e, time.Now())
 	out := &sqs.SendMessageOutput{
 		MessageId: aws.String(m.id), MD5OfMessageBody: aws.String(bodyMD5(*e.MessageBody)),
 		MD5OfMessageAttributes: attributesMD5(e.MessageAttributes), MD5OfMessageSystemAttributes: attributesMD5(plain(e.MessageSystemAttributes)),
@@ -78,13 +68,32 @@ func (s *Service) sendMessage(_ context.Context, in *sendInput) (*sqs.SendMessag
 	return out, nil
 }
 
+// send checks one message and puts it into an open queue.
+func (s *Service) send(q *queue, e *entry) (accepted, error) {
+	if q.settings.fifo && e.MessageGroupId == nil {
+		return accepted{}, wire.Errorf("MissingParameter", "The request must contain the parameter MessageGroupId.")
+	}
+	if err := q.checkRequest(e); err != nil {
+		return accepted{}, err
+	}
+	if size(e) > q.settings.maxSize {
+		return accepted{}, wire.Errorf("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", q.settings.maxSize)
+	}
+	if err := s.checkEntry(q, e); err != nil {
+		return accepted{}, err
+	}
+	var sizes bus.Samples
+	m := s.put(q, e, time.Now(), &sizes)
+	s.sent(q, sizes)
+	return m, nil
+}
+
 func (s *Service) sendMessageBatch(_ context.Context, in *sendBatchInput) (*sqs.SendMessageBatchOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.find(in.QueueUrl)
+	q, err := s.open(in.QueueUrl)
 	if err != nil {
 		return nil, err
 	}
+	defer q.mu.Unlock()
 	if err := checkBatch("SendMessageBatchRequestEntry", in.Entries, func(e entry) string { return *e.Id }); err != nil {
 		return nil, err
 	}
@@ -102,13 +111,14 @@ func (s *Service) sendMessageBatch(_ context.Context, in *sendBatchInput) (*sqs.
 		return nil, wire.Errorf("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes. You have sent %d bytes.", maxMessage, total)
 	}
 	out, now := &sqs.SendMessageBatchOutput{}, time.Now()
+	var sizes bus.Samples
 	for i := range in.Entries {
 		e := &in.Entries[i]
 		if err := s.checkEntry(q, e); err != nil {
 			out.Failed = append(out.Failed, failed(e.Id, err))
 			continue
 		}
-		m := s.send(q, e, now)
+		m := s.put(q, e, now, &sizes)
 		done := types.SendMessageBatchResultEntry{
 			Id: e.Id, MessageId: aws.String(m.id), MD5OfMessageBody: aws.String(bodyMD5(*e.MessageBody)),
 			MD5OfMessageAttributes: attributesMD5(e.MessageAttributes), MD5OfMessageSystemAttributes: attributesMD5(plain(e.MessageSystemAttributes)),
@@ -118,40 +128,41 @@ func (s *Service) sendMessageBatch(_ context.Context, in *sendBatchInput) (*sqs.
 		}
 		out.Successful = append(out.Successful, done)
 	}
+	s.sent(q, sizes)
 	return out, nil
 }
 
-// send puts a message into the queue. A FIFO queue that has seen it lately
-// answers with the one that it has.
-func (s *Service) send(q *queue, e *entry, now time.Time) *message {
+// put puts a message into an open queue and adds its size to sizes. A FIFO
+// queue that has seen it lately answers with the one that it had.
+func (s *Service) put(q *queue, e *entry, now time.Time, sizes *bus.Samples) accepted {
 	m := &message{
 		id: bus.NewUUID(), body: *e.MessageBody, md5: bodyMD5(*e.MessageBody), attributes: e.MessageAttributes,
 		trace: aws.ToString(e.MessageSystemAttributes["AWSTraceHeader"].StringValue),
 		group: aws.ToString(e.MessageGroupId), dedup: aws.ToString(e.MessageDeduplicationId), sent: now,
 	}
 	delay := seconds(q.settings.delay)
-	if !q.settings.fifo {
-		if e.DelaySeconds != nil {
-			delay = seconds(int(*e.DelaySeconds))
+	lane := ""
+	switch {
+	case q.settings.fifo:
+		if m.dedup == "" {
+			sum := sha256.Sum256([]byte(m.body))
+			m.dedup = hex.EncodeToString(sum[:])
 		}
-		q.add(m, "", delay, now)
-		return m
+		m.sequence, lane = s.nextSequence(), m.group
+		if old, ok := q.remember(m, now); ok {
+			return old
+		}
+	case e.DelaySeconds != nil:
+		delay = seconds(int(*e.DelaySeconds))
 	}
-	if m.dedup == "" {
-		sum := sha256.Sum256([]byte(m.body))
-		m.dedup = hex.EncodeToString(sum[:])
-	}
-	if old := q.remember(m, now); old != m {
-		return old
-	}
-	m.sequence = s.nextSequence()
-	q.add(m, m.group, delay, now)
-	return m
+	q.add(m, lane, delay, now)
+	include(sizes, float64(size(e)))
+	return accepted{m.id, m.sequence}
 }
 
-// remember is the message that was sent under m's deduplication id within the
-// window, m itself when there was none.
-func (q *queue) remember(m *message, now time.Time) *message {
+// remember notes that m was sent. ok is whether something was sent under its
+// deduplication id within the window, which is old.
+func (q *queue) remember(m *message, now time.Time) (old accepted, ok bool) {
 	for len(q.lately) > 0 && now.Sub(q.lately[0].at) >= dedupWindow {
 		delete(q.seen, q.lately[0].key)
 		q.lately = q.lately[1:]
@@ -160,18 +171,17 @@ func (q *queue) remember(m *message, now time.Time) *message {
 	if q.settings.perGroup {
 		key = m.group + "\x00" + key
 	}
-	if old := q.seen[key]; old != nil {
-		return old
+	if old, ok := q.seen[key]; ok {
+		return old, true
 	}
-	q.seen[key] = m
+	q.seen[key] = accepted{m.id, m.sequence}
 	q.lately = append(q.lately, sending{key, now})
-	return m
+	return old, false
 }
 
 // nextSequence is a number of 20 digits, as SQS gives them.
 func (s *Service) nextSequence() string {
-	s.sequence++
-	return fmt.Sprintf("188%017d", s.sequence)
+	return fmt.Sprintf("188%017d", s.sequence.Add(1))
 }
 
 // size is what counts towards the limits: the body, and the attributes' names,

@@ -7,9 +7,11 @@ package sqs
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,19 +23,25 @@ import (
 
 // Service is SQS.
 type Service struct {
-	bus *bus.Bus
+	bus      *bus.Bus
+	sequence atomic.Uint64 // of the last message in any FIFO queue
 
-	mu       sync.Mutex
+	mu       sync.RWMutex
 	queues   map[string]*queue    // by name
 	released map[string]time.Time // when the name of a deleted queue is free (trap 9)
-	sequence uint64               // of the last message in any FIFO queue
 }
 
 // queue is one queue. A deleted one stays for a while, seen by some reads and
 // not by others.
+//
+// What it is belongs to the service's lock, its messages to its own. Settings
+// and deletion matter to both: they are changed under both, and read under
+// either. The service's lock is taken first, or not at all.
 type queue struct {
 	name     string
 	arn      string
+	used     atomic.Int64 // last, in nanoseconds of Unix time
+	reads    atomic.Int64 // of what is not settled, to take turns between old and new
 	tags     bus.Tags
 	settings settings
 	before   settings // the settings until changed, still seen by some reads for a while
@@ -41,15 +49,16 @@ type queue struct {
 	changed  time.Time
 	deleted  time.Time // zero for a live one
 	purged   time.Time
-	reads    int // of what is not settled, to take turns between old and new
 
+	mu sync.Mutex
 	store
 }
 
 // New is SQS with no queues.
 func New(b *bus.Bus) *Service {
 	s := &Service{bus: b, queues: map[string]*queue{}, released: map[string]time.Time{}}
-	b.Queues = s
+	b.Queues, b.QueueData = s, s
+	b.Background(s.gauge)
 	b.ListTagged(s.tagged)
 	return s
 }
@@ -81,8 +90,8 @@ func (s *Service) Wire() wire.Service {
 
 // Queue implements bus.Queues.
 func (s *Service) Queue(arn string) (bus.Queue, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	q := s.byARN(arn)
 	if q == nil {
 		return bus.Queue{}, false
@@ -148,21 +157,37 @@ func (s *Service) named(name string) (*queue, error) {
 	}
 	now := time.Now()
 	switch {
-	case !q.deleted.IsZero() && now.Sub(q.deleted) >= s.bus.Timing.QueueDelete:
-		delete(s.queues, name)
+	case s.gone(q, now):
 		return nil, doesNotExist()
 	case !q.deleted.IsZero() || now.Sub(q.created) < s.bus.Timing.QueueSettle:
 		if !q.turn() {
 			return nil, doesNotExist()
 		}
 	}
+	q.used.Store(now.UnixNano())
 	return q, nil
+}
+
+// open is the queue of a URL with its messages locked. The caller unlocks them.
+func (s *Service) open(url *string) (*queue, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	q, err := s.find(url)
+	if err != nil {
+		return nil, err
+	}
+	q.mu.Lock()
+	return q, nil
+}
+
+// gone says whether the deletion of a queue is over.
+func (s *Service) gone(q *queue, now time.Time) bool {
+	return !q.deleted.IsZero() && now.Sub(q.deleted) >= s.bus.Timing.QueueDelete
 }
 
 // turn is true for every third read.
 func (q *queue) turn() bool {
-	q.reads++
-	return q.reads%3 == 0
+	return q.reads.Add(1)%3 == 0
 }
 
 func doesNotExist() error {
@@ -208,8 +233,9 @@ func (s *Service) createQueue(_ context.Context, in *sqs.CreateQueueInput) (*sqs
 		}
 		return &sqs.CreateQueueOutput{QueueUrl: s.url(name)}, nil
 	}
-	q := &queue{name: name, arn: arn, settings: made, tags: bus.Tags(nil).With(in.Tags), created: now, changed: now, store: newStore(seconds(made.retention))}
-	q.before = made
+	q := &queue{name: name, arn: arn, settings: made, before: made, tags: bus.Tags(nil).With(in.Tags), created: now, changed: now, store: newStore(seconds(made.retention))}
+	q.used.Store(now.UnixNano())
+	maps.DeleteFunc(s.queues, func(_ string, q *queue) bool { return s.gone(q, now) })
 	s.queues[name] = q
 	delete(s.released, name)
 	return &sqs.CreateQueueOutput{QueueUrl: s.url(name)}, nil
@@ -222,15 +248,14 @@ func (s *Service) deleteQueue(_ context.Context, in *sqs.DeleteQueueInput) (*sqs
 	if err != nil {
 		return nil, err
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	if q.deleted.IsZero() {
 		q.deleted = time.Now()
-		q.reads = 0
+		q.reads.Store(0)
 		q.empty()
 		q.announce() // so that nobody waits for messages any more
 		s.released[q.name] = q.deleted.Add(s.bus.Timing.QueueName)
-		if s.bus.Timing.QueueDelete == 0 {
-			delete(s.queues, q.name)
-		}
 	}
 	return &sqs.DeleteQueueOutput{}, nil
 }
@@ -249,12 +274,11 @@ func (s *Service) getQueueURL(_ context.Context, in *sqs.GetQueueUrlInput) (*sqs
 }
 
 func (s *Service) purgeQueue(_ context.Context, in *sqs.PurgeQueueInput) (*sqs.PurgeQueueOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	q, err := s.find(in.QueueUrl)
+	q, err := s.open(in.QueueUrl)
 	if err != nil {
 		return nil, err
 	}
+	defer q.mu.Unlock()
 	if now := time.Now(); now.Sub(q.purged) >= time.Minute {
 		q.purged = now
 		q.empty()

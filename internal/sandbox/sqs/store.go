@@ -20,6 +20,7 @@ type message struct {
 	sequence   string
 	source     string    // the ARN of the queue that it was moved from as a dead letter
 	sent       time.Time // retention counts from here
+	entered    time.Time // into this queue: what is said of its age counts from here
 	first      time.Time // received first
 	taken      time.Time // received last
 	received   int       // how often
@@ -60,7 +61,7 @@ type store struct {
 	timers   timers
 	visible  int
 	inflight int
-	seen     map[string]*message // of a FIFO queue: what was sent lately, by deduplication id
+	seen     map[string]accepted // of a FIFO queue: what was sent lately, by deduplication id
 	lately   []sending           // seen, oldest first
 	waiting  int                 // how many wait for messages
 	arrived  chan struct{}       // closed when they should look again
@@ -71,8 +72,11 @@ type sending struct {
 	at  time.Time
 }
 
+// accepted is what a sender learns of a message.
+type accepted struct{ id, sequence string }
+
 func newStore(retention time.Duration) store {
-	s := store{arrived: make(chan struct{}), seen: map[string]*message{}}
+	s := store{arrived: make(chan struct{}), seen: map[string]accepted{}}
 	s.timers.retention = retention
 	s.empty()
 	return s
@@ -105,7 +109,7 @@ func (s *store) add(m *message, group string, delay time.Duration, now time.Time
 	}
 	m.lane.messages = append(m.lane.messages, m)
 	s.messages[m.id] = m
-	m.state = visible
+	m.state, m.entered = visible, now
 	if delay > 0 {
 		m.state, m.until = delayed, now.Add(delay)
 	}
