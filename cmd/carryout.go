@@ -211,11 +211,19 @@ func (v *outcomeView) Human(p *console.Painter) string {
 			text += fmt.Sprintf(", %d %s", n, o)
 		}
 	}
-	text = fmt.Sprintf("%s · %d calls · %v", text, v.Calls, elapsed)
+	text = fmt.Sprintf("%s · %s · %v", text, count(v.Calls, "call"), elapsed)
 	if v.Left != nil {
 		text += " · " + v.left(p)
 	}
 	return text + "\n"
+}
+
+// count is a number and what is counted: "1 call", "2 calls".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // left is the sweep's finding.

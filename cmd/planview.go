@@ -259,5 +259,5 @@ func (v planView) summary(p *console.Painter) string {
 		return fmt.Sprintf("%s all %d resources are as wanted, 0 calls to make\n", p.Green("no changes:"), len(v.Resources))
 	}
 	add(resource.None, "as wanted", p.Dim)
-	return fmt.Sprintf("%s %s · %d calls\n", p.Bold("plan:"), strings.Join(parts, ", "), v.Calls)
+	return fmt.Sprintf("%s %s · %s\n", p.Bold("plan:"), strings.Join(parts, ", "), count(v.Calls, "call"))
 }

@@ -60,7 +60,7 @@ func (g *globalFlags) flags(f *pflag.FlagSet) {
 	f.BoolVar(&g.yes, "yes", false, "answer yes to every question that --yes may answer")
 	f.BoolVar(&g.noInput, "no-input", false, "never ask; fail instead")
 	f.DurationVar(&g.timeout, "timeout", 0, "give up after this `time` (no limit by default)")
-	f.CountVarP(&g.verbose, "verbose", "v", "say more, such as the calls made; twice for the SDK's own log")
+	f.CountVarP(&g.verbose, "verbose", "v", "say more; twice for every AWS call, with its time and what it was for")
 	f.BoolVarP(&g.quiet, "quiet", "q", false, "print results and errors only")
 	f.BoolVar(&g.noColor, "no-color", false, "no colours")
 	f.StringVar(&g.kmsKeyID, "kms-key-id", "", "encrypt with this KMS `key` (id, ARN or alias) in place of a key of ccsctl's own")

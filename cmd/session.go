@@ -42,7 +42,7 @@ func (e *env) target(ctx context.Context, purge bool) (*target, error) {
 	}
 	s, err := connect.Open(ctx, connect.Options{
 		Profile: e.flags.profile, Region: e.flags.region, EndpointURL: e.flags.endpointURL,
-		ExpectAccount: e.flags.expectAccount, Version: version(), Sandbox: t.sandbox,
+		ExpectAccount: e.flags.expectAccount, Version: version(), Sandbox: t.sandbox, Log: e.console.Logger(),
 	})
 	if err != nil {
 		return nil, err

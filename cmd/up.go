@@ -82,7 +82,7 @@ func runUp(ctx context.Context, e *env, o upOptions) error {
 		return err
 	}
 	if v.pending() {
-		ok, err := e.console.Confirm(ctx, fmt.Sprintf("Make %d calls in %s?", v.Calls, t.place()), "--yes")
+		ok, err := e.console.Confirm(ctx, fmt.Sprintf("Make %s in %s?", count(v.Calls, "call"), t.place()), "--yes")
 		if err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ var layers = []layer{
 	}},
 	{"internal/console", []string{"internal/fault"}, []string{"github.com/olekukonko/tablewriter/...", "golang.org/x/term"}},
 
-	{"internal/aws/connect", []string{"internal/aws/apierr", "internal/fault"}, []string{sdk}},
+	{"internal/aws/connect", []string{"internal/aws/apierr", "internal/fault", "internal/resource"}, []string{sdk}},
 	{"internal/aws/apierr", []string{"internal/resource"}, []string{sdk}},
 	{"internal/aws/policy", nil, nil},
 	{"internal/aws/...", []string{"internal/resource", "internal/aws/connect", "internal/aws/apierr", "internal/aws/policy"}, []string{sdk}},

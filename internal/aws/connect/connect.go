@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/ccs-platform/ccsctl/internal/fault"
 )
@@ -38,6 +40,10 @@ type Options struct {
 	ExpectAccount string
 	// Version of the program, for the User-Agent header.
 	Version string
+	// Log takes a record of every call and what the SDK says of its retries;
+	// nil drops them. It is all for debugging: what matters comes back as an
+	// error.
+	Log *slog.Logger
 	// Sandbox, when set, is where to connect; Profile, Region and EndpointURL
 	// are then not looked at.
 	Sandbox *SandboxEndpoint
@@ -72,7 +78,11 @@ func Open(ctx context.Context, o Options) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
+	s.Config.Logger, s.Config.ClientLogMode = o.logger(), aws.LogRetries
 	s.Config.APIOptions = append(s.Config.APIOptions, awsmiddleware.AddUserAgentKeyValue("ccsctl", o.Version))
+	if o.Log != nil {
+		s.Config.APIOptions = append(s.Config.APIOptions, logCalls(o.Log))
+	}
 	s.Region = s.Config.Region
 	who := &identity{profile: o.profile(), region: s.Region, endpoint: s.Endpoint}
 	if s.Region == "" {
@@ -93,6 +103,16 @@ func Open(ctx context.Context, o Options) (Session, error) {
 		return Session{}, err
 	}
 	return s, nil
+}
+
+// logger is Log as the SDK wants it.
+func (o Options) logger() logging.Logger {
+	if o.Log == nil {
+		return logging.Nop{}
+	}
+	return logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) {
+		o.Log.Debug("aws sdk: " + fmt.Sprintf(format, v...))
+	})
 }
 
 // partition is the second part of an ARN.
@@ -129,7 +149,7 @@ func (o Options) session(ctx context.Context) (Session, error) {
 	if o.Sandbox != nil {
 		return o.Sandbox.session()
 	}
-	load := []func(*config.LoadOptions) error{config.WithRegion(o.Region)}
+	load := []func(*config.LoadOptions) error{config.WithRegion(o.Region), config.WithLogger(o.logger())}
 	if o.Profile != "" {
 		load = append(load, config.WithSharedConfigProfile(o.Profile))
 	}
