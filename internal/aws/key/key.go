@@ -79,6 +79,7 @@ func (k *Key) find(ctx context.Context) (*live, error) {
 
 func (k *Key) read(ctx context.Context, l *live) (*live, error) {
 	id := l.meta.Arn
+	k.learn(aws.ToString(id)) // first: others wait to name it in their policies
 	tags, err := k.tags(ctx, id)
 	if err != nil {
 		return nil, err
@@ -96,7 +97,6 @@ func (k *Key) read(ctx context.Context, l *live) (*live, error) {
 		}
 		l.rotation = r.KeyRotationEnabled
 	}
-	k.learn(aws.ToString(id))
 	return l, nil
 }
 
