@@ -23,6 +23,8 @@ import (
 type Service struct {
 	bus *bus.Bus
 
+	// mu guards the streams and all of them but their data. Nobody waits for it
+	// with a stream's data locked.
 	mu      sync.Mutex
 	streams map[string]*stream // by name
 }
@@ -46,6 +48,9 @@ type stream struct {
 	tags      bus.Tags
 	consumers map[string]*consumer
 
+	// data guards what is in the shards. Which shards there are changes with
+	// both locks held, the service's first, and may be read with either.
+	data   sync.Mutex
 	shards []*shard // in the order they were made: a shard's id is its index
 	open   []*shard // by hash range
 
@@ -56,7 +61,7 @@ type stream struct {
 // New is Kinesis with no streams.
 func New(b *bus.Bus) *Service {
 	s := &Service{bus: b, streams: map[string]*stream{}}
-	b.Streams = s
+	b.Streams, b.StreamData = s, s
 	b.ListTagged(s.tagged)
 	return s
 }
@@ -146,7 +151,9 @@ func (s *Service) settle(st *stream) bool {
 		return false
 	}
 	if st.effect != nil {
+		st.data.Lock()
 		st.effect()
+		st.data.Unlock()
 	}
 	st.status, st.effect, st.ready = types.StreamStatusActive, nil, time.Time{}
 	return true
@@ -184,9 +191,13 @@ func (s *Service) find(name, arn *string) (*stream, error) {
 		ok = s.settle(st)
 	}
 	if !ok {
-		return nil, wire.Errorf("ResourceNotFoundException", "Stream %s under account %s not found.", want, s.bus.Account)
+		return nil, s.notFound(want)
 	}
 	return st, nil
+}
+
+func (s *Service) notFound(name string) error {
+	return wire.Errorf("ResourceNotFoundException", "Stream %s under account %s not found.", name, s.bus.Account)
 }
 
 // active is find for a change, which AWS takes of an ACTIVE stream only.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
@@ -58,6 +59,8 @@ func (s *Service) getShardIterator(_ context.Context, in *kinesis.GetShardIterat
 	if err != nil {
 		return nil, err
 	}
+	st.data.Lock()
+	defer st.data.Unlock()
 	n, err := s.start(st, sh, in)
 	if err != nil {
 		return nil, err
@@ -72,26 +75,37 @@ func (s *Service) start(st *stream, sh *shard, in *kinesis.GetShardIteratorInput
 	if bySequence != (in.StartingSequenceNumber != nil) || byTime != (in.Timestamp != nil) {
 		return 0, wire.Errorf("InvalidArgumentException", "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or (2) TRIM_HORIZON or LATEST and no StartingSequenceNumber or (3) AT_TIMESTAMP and Timestamp. Request specified %s.", in.ShardIteratorType)
 	}
-	switch {
-	case bySequence:
-		n, ok := sh.number(*in.StartingSequenceNumber)
-		if !ok {
-			return 0, wire.Errorf("InvalidArgumentException", "StartingSequenceNumber %s used in GetShardIterator on shard %s in %s is invalid because it did not come from this stream.", *in.StartingSequenceNumber, shardID(sh.index), s.where(st))
-		}
-		if in.ShardIteratorType == types.ShardIteratorTypeAfterSequenceNumber {
-			n++
-		}
-		return n, nil
-	case byTime:
-		if now := time.Now(); in.Timestamp.After(now) {
-			return 0, wire.Errorf("InvalidArgumentException", "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: %d, currentTimestampInMillis: %d", in.Timestamp.UnixMilli(), now.UnixMilli())
-		}
-		i, _ := slices.BinarySearchFunc(sh.records, *in.Timestamp, func(r record, t time.Time) int { return r.at.Compare(t) })
-		return sh.oldest() + uint64(i), nil
-	case in.ShardIteratorType == types.ShardIteratorTypeLatest:
-		return sh.taken + 1, nil
+	if now := time.Now(); byTime && in.Timestamp.After(now) {
+		return 0, wire.Errorf("InvalidArgumentException", "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: %d, currentTimestampInMillis: %d", in.Timestamp.UnixMilli(), now.UnixMilli())
+	}
+	n, ok := sh.at(bus.Position{Kind: string(in.ShardIteratorType), Sequence: aws.ToString(in.StartingSequenceNumber), Time: aws.ToTime(in.Timestamp)})
+	if !ok {
+		return 0, s.strange(st, sh, *in.StartingSequenceNumber)
+	}
+	return n, nil
+}
+
+// strange refuses a sequence number that is not the shard's.
+func (s *Service) strange(st *stream, sh *shard, sequence string) error {
+	return wire.Errorf("InvalidArgumentException", "StartingSequenceNumber %s used in GetShardIterator on shard %s in %s is invalid because it did not come from this stream.", sequence, sh.id, s.where(st))
+}
+
+// at is the number of the first record from a position on. ok is false for a
+// sequence number that is not the shard's.
+func (sh *shard) at(p bus.Position) (n uint64, ok bool) {
+	switch types.ShardIteratorType(p.Kind) {
+	case types.ShardIteratorTypeAtSequenceNumber:
+		return sh.number(p.Sequence)
+	case types.ShardIteratorTypeAfterSequenceNumber:
+		n, ok = sh.number(p.Sequence)
+		return n + 1, ok
+	case types.ShardIteratorTypeAtTimestamp:
+		i, _ := slices.BinarySearchFunc(sh.records, p.Time, func(r record, t time.Time) int { return r.at.Compare(t) })
+		return sh.oldest() + uint64(i), true
+	case types.ShardIteratorTypeLatest:
+		return sh.taken + 1, true
 	default: // TRIM_HORIZON
-		return 0, nil
+		return 0, true
 	}
 }
 
@@ -117,52 +131,90 @@ func (sh *shard) read(n uint64, most int) (page []record, first, next uint64) {
 	return page, first, first + uint64(len(page))
 }
 
+// reading is what one read of a shard found.
+type reading struct {
+	records []record
+	first   uint64 // number of the first of them
+	next    uint64 // where the following read begins
+	behind  time.Duration
+	drained bool
+}
+
+// take reads from number n on. ok is false when the shard's reads are used up.
+func (s *Service) take(p pass, sh *shard, n uint64, most int) (r reading, ok bool) {
+	began := time.Now()
+	p.data.Lock()
+	now := time.Now()
+	sh.reads.roll(now, readBytes)
+	if s.bus.Limits && (sh.reads.count >= readCalls || sh.reads.bytes >= readBytes) {
+		p.data.Unlock()
+		s.refusedRead(p, sh)
+		return r, false
+	}
+	sh.trim(now.Add(-p.keep))
+	page, first, next := sh.read(n, most)
+	r = reading{records: slices.Clone(page), first: first, next: next, drained: !sh.closed.IsZero() && next > sh.taken}
+	if next <= sh.taken {
+		r.behind = now.Sub(sh.records[next-sh.oldest()].at)
+	}
+	size := 0
+	for i := range page {
+		size += page[i].size()
+	}
+	sh.reads.count++
+	sh.reads.bytes += size
+	p.data.Unlock()
+	s.read(p, sh, r, size, began)
+	return r, true
+}
+
 func (s *Service) getRecords(_ context.Context, in *kinesis.GetRecordsInput) (*kinesis.GetRecordsOutput, error) {
 	it, err := readIterator(*in.ShardIterator)
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st, err := s.unlocked(&it.Stream, in.StreamARN)
+	p, sh, err := s.resume(it, in.StreamARN)
 	if err != nil {
 		return nil, err
 	}
-	if !it.Created.Equal(st.created) || it.Shard < 0 || it.Shard >= len(st.shards) {
-		return nil, wire.Errorf("ResourceNotFoundException", "Shard %s in %s does not exist", shardID(it.Shard), s.where(st))
-	}
-	sh, now := st.shards[it.Shard], time.Now()
-	sh.reads.roll(now, readBytes)
-	if s.bus.Limits && (sh.reads.count >= readCalls || sh.reads.bytes >= readBytes) {
-		return nil, wire.Errorf(overRate, "%s", s.overRate(st, sh))
-	}
-	st.trim(sh, now)
 	most := 10_000
 	if in.Limit != nil {
 		most = int(*in.Limit)
 	}
-	page, first, next := sh.read(it.Number, most)
-	sh.reads.count++
-	out := &kinesis.GetRecordsOutput{Records: make([]types.Record, len(page)), MillisBehindLatest: aws.Int64(0)}
-	for i := range page {
-		r := &page[i]
-		sh.reads.bytes += r.size()
+	r, ok := s.take(p, sh, it.Number, most)
+	if !ok {
+		return nil, wire.Errorf(overRate, "%s", s.overRate(p.stream, sh))
+	}
+	out := &kinesis.GetRecordsOutput{Records: make([]types.Record, len(r.records)), MillisBehindLatest: aws.Int64(r.behind.Milliseconds())}
+	for i, rec := range r.records {
 		out.Records[i] = types.Record{
-			SequenceNumber: aws.String(sh.sequence(first+uint64(i), r.at)), ApproximateArrivalTimestamp: aws.Time(r.at),
-			Data: r.data, PartitionKey: aws.String(r.key), EncryptionType: r.encryption,
+			SequenceNumber: aws.String(sh.sequence(r.first+uint64(i), rec.at)), ApproximateArrivalTimestamp: aws.Time(rec.at),
+			Data: rec.data, PartitionKey: aws.String(rec.key), EncryptionType: rec.encryption,
 		}
 	}
-	if next <= sh.taken {
-		unread := sh.records[next-sh.oldest()]
-		out.MillisBehindLatest = aws.Int64(now.Sub(unread.at).Milliseconds())
-	}
-	if !sh.closed.IsZero() && next > sh.taken {
-		out.ChildShards = st.childrenOf(sh) // drained: no next iterator, read on in the children
+	if r.drained {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		out.ChildShards = p.childrenOf(sh) // no next iterator, read on in the children
 		return out, nil
 	}
-	it.Number = next
+	it.Number = r.next
 	out.NextShardIterator = aws.String(it.String())
 	return out, nil
+}
+
+// resume finds what an iterator points into.
+func (s *Service) resume(it iterator, arn *string) (pass, *shard, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st, err := s.unlocked(&it.Stream, arn)
+	if err != nil {
+		return pass{}, nil, err
+	}
+	if !it.Created.Equal(st.created) || it.Shard < 0 || it.Shard >= len(st.shards) {
+		return pass{}, nil, wire.Errorf("ResourceNotFoundException", "Shard %s in %s does not exist", shardID(it.Shard), s.where(st))
+	}
+	return st.pass(), st.shards[it.Shard], nil
 }
 
 func (st *stream) childrenOf(sh *shard) []types.ChildShard {

@@ -3,6 +3,7 @@ package kinesis
 import (
 	"encoding/binary"
 	"math/big"
+	"math/bits"
 	"time"
 )
 
@@ -19,11 +20,32 @@ func (sh *shard) mark() uint64 { return uint64(sh.index)&(1<<24-1)<<4 | 2 }
 // sequence is the number of the n-th record of the shard, from 1 on. 0 is
 // where the shard begins.
 func (sh *shard) sequence(n uint64, at time.Time) string {
-	var b [24]byte
-	binary.BigEndian.PutUint64(b[:8], sh.era())
-	binary.BigEndian.PutUint64(b[8:16], n)
-	binary.BigEndian.PutUint64(b[16:], uint64(at.Unix())&(1<<36-1)<<28|sh.mark())
-	return new(big.Int).SetBytes(b[:]).String()
+	return decimal(sh.era(), n, uint64(at.Unix())&(1<<36-1)<<28|sh.mark())
+}
+
+// decimal writes a number of three words. It is called for every record, which
+// package big would make twenty times as dear.
+func decimal(hi, mid, lo uint64) string {
+	const (
+		digits = 19
+		ten19  = 10_000_000_000_000_000_000 // the largest power of ten in a word
+	)
+	var text [4 * digits]byte
+	at := len(text)
+	for hi|mid|lo != 0 || at == len(text) {
+		var rest uint64
+		hi, rest = bits.Div64(0, hi, ten19)
+		mid, rest = bits.Div64(rest, mid, ten19)
+		lo, rest = bits.Div64(rest, lo, ten19)
+		for end := at - digits; at > end; rest /= 10 {
+			at--
+			text[at] = byte('0' + rest%10)
+		}
+	}
+	for at < len(text)-1 && text[at] == '0' {
+		at++
+	}
+	return string(text[at:])
 }
 
 // number undoes sequence. ok is false for numbers of other shards and for what

@@ -83,6 +83,7 @@ func uniform(n int) []hash {
 // shard is one shard, open or closed.
 type shard struct {
 	index       int
+	id          string
 	first, last hash
 	parents     []int // indexes: none, one (a split) or two (a merge)
 	children    []int
@@ -105,7 +106,7 @@ func shardIndex(id string) (int, bool) {
 
 // addShard opens a shard.
 func (st *stream) addShard(first, last hash, now time.Time, parents ...*shard) *shard {
-	sh := &shard{index: len(st.shards), first: first, last: last, opened: now}
+	sh := &shard{index: len(st.shards), id: shardID(len(st.shards)), first: first, last: last, opened: now}
 	for _, p := range parents {
 		sh.parents = append(sh.parents, p.index)
 		p.children = append(p.children, sh.index)
@@ -181,7 +182,7 @@ func (st *stream) listed() []*shard {
 
 func (sh *shard) describe() types.Shard {
 	d := types.Shard{
-		ShardId:             aws.String(shardID(sh.index)),
+		ShardId:             aws.String(sh.id),
 		HashKeyRange:        &types.HashKeyRange{StartingHashKey: aws.String(sh.first.String()), EndingHashKey: aws.String(sh.last.String())},
 		SequenceNumberRange: &types.SequenceNumberRange{StartingSequenceNumber: aws.String(sh.sequence(0, sh.opened))},
 	}

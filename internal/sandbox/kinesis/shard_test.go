@@ -121,3 +121,17 @@ func TestSequenceNumbersGrowAndHaveAWSsLength(t *testing.T) {
 		previous = number
 	}
 }
+
+// Sequence numbers are written digit by digit for speed.
+func TestDecimal(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.OneOf(rapid.Uint64(), rapid.Uint64Range(0, 2))
+		hi, mid, lo := word.Draw(t, "hi"), word.Draw(t, "mid"), word.Draw(t, "lo")
+		want := new(big.Int).SetUint64(hi)
+		want.Add(want.Lsh(want, 64), new(big.Int).SetUint64(mid))
+		want.Add(want.Lsh(want, 64), new(big.Int).SetUint64(lo))
+		if got := decimal(hi, mid, lo); got != want.String() {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}

@@ -74,22 +74,47 @@ func hashKey(partition string, explicit *string) (hash, error) {
 	return hash{binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])}, nil
 }
 
-// put takes a record into the shard of its hash key. refused is the shard when
-// it has had its share of this second.
-func (st *stream) put(h hash, r record) (sh *shard, n uint64, refused bool) {
-	sh = st.route(h)
+// pass lets one call at the data of a stream: what of the stream's settings
+// holds for it, read once.
+type pass struct {
+	*stream
+	encryption types.EncryptionType
+	keep       time.Duration
+	maxRecord  int32 // KiB
+	metrics    []types.MetricsName
+}
+
+func (st *stream) pass() pass {
+	return pass{stream: st, encryption: st.encryption(), keep: st.keep(), maxRecord: st.maxRecord, metrics: st.metrics}
+}
+
+// admit is pass for those who name a stream and need its key.
+func (s *Service) admit(name, arn *string) (pass, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st, err := s.unlocked(name, arn)
+	if err != nil {
+		return pass{}, err
+	}
+	return st.pass(), nil
+}
+
+// put takes a record into the shard of its hash key, with the data locked.
+// refused is the shard when it has had its share of this second.
+func (p pass) put(h hash, r record) (sh *shard, n uint64, refused bool) {
+	sh = p.route(h)
 	if !sh.writes.write(r.at, r.size()) {
 		return sh, 0, true
 	}
-	st.trim(sh, r.at)
+	sh.trim(r.at.Add(-p.keep))
 	sh.records = append(sh.records, r)
 	sh.taken++
 	return sh, sh.taken, false
 }
 
-// trim drops the records that are past their retention.
-func (st *stream) trim(sh *shard, now time.Time) {
-	horizon := now.Add(-st.keep())
+// trim drops the records from before the horizon, which are past their
+// retention.
+func (sh *shard) trim(horizon time.Time) {
 	if len(sh.records) == 0 || sh.records[0].at.After(horizon) {
 		return
 	}
@@ -106,7 +131,7 @@ func (st *stream) trim(sh *shard, now time.Time) {
 func (s *Service) serving(name, arn *string) (*stream, error) {
 	st, err := s.find(name, arn)
 	if err == nil && !st.readable() {
-		err = wire.Errorf("ResourceNotFoundException", "Stream %s under account %s not found.", st.name, s.bus.Account)
+		err = s.notFound(st.name)
 	}
 	return st, err
 }
@@ -120,9 +145,9 @@ func (s *Service) unlocked(name, arn *string) (*stream, error) {
 	return st, err
 }
 
-func (s *Service) checkSize(st *stream, size int) error {
-	if most := int(st.maxRecord) << 10; size > most {
-		return wire.Errorf("InvalidArgumentException", "A record of %d bytes, partition key included, is larger than the %d bytes that %s takes.", size, most, s.where(st))
+func (s *Service) checkSize(p pass, size int) error {
+	if most := int(p.maxRecord) << 10; size > most {
+		return wire.Errorf("InvalidArgumentException", "A record of %d bytes, partition key included, is larger than the %d bytes that %s takes.", size, most, s.where(p.stream))
 	}
 	return nil
 }
@@ -130,7 +155,7 @@ func (s *Service) checkSize(st *stream, size int) error {
 const overRate = "ProvisionedThroughputExceededException"
 
 func (s *Service) overRate(st *stream, sh *shard) string {
-	return "Rate exceeded for shard " + shardID(sh.index) + " in " + s.where(st) + "."
+	return "Rate exceeded for shard " + sh.id + " in " + s.where(st) + "."
 }
 
 func (s *Service) putRecord(_ context.Context, in *kinesis.PutRecordInput) (*kinesis.PutRecordOutput, error) {
@@ -138,21 +163,26 @@ func (s *Service) putRecord(_ context.Context, in *kinesis.PutRecordInput) (*kin
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st, err := s.unlocked(in.StreamName, in.StreamARN)
+	p, err := s.admit(in.StreamName, in.StreamARN)
 	if err != nil {
 		return nil, err
 	}
-	r := record{at: time.Now(), key: *in.PartitionKey, data: in.Data, encryption: st.encryption()}
-	if err := s.checkSize(st, r.size()); err != nil {
+	r := record{key: *in.PartitionKey, data: in.Data, encryption: p.encryption}
+	if err := s.checkSize(p, r.size()); err != nil {
 		return nil, err
 	}
-	sh, n, refused := st.put(h, r)
+	began := time.Now()
+	p.data.Lock()
+	r.at = time.Now()
+	sh, n, refused := p.put(h, r)
+	p.data.Unlock()
+	t := written{}
+	t.count(p, sh, r.size(), refused)
+	s.wrote(p, "PutRecord", t, began)
 	if refused {
-		return nil, wire.Errorf(overRate, "%s", s.overRate(st, sh))
+		return nil, wire.Errorf(overRate, "%s", s.overRate(p.stream, sh))
 	}
-	return &kinesis.PutRecordOutput{ShardId: aws.String(shardID(sh.index)), SequenceNumber: aws.String(sh.sequence(n, r.at)), EncryptionType: r.encryption}, nil
+	return &kinesis.PutRecordOutput{ShardId: aws.String(sh.id), SequenceNumber: aws.String(sh.sequence(n, r.at)), EncryptionType: r.encryption}, nil
 }
 
 // putRecords takes what the shards still take: its refusals are per record,
@@ -171,29 +201,49 @@ func (s *Service) putRecords(_ context.Context, in *kinesis.PutRecordsInput) (*k
 	if total > callBytes {
 		return nil, wire.Errorf("InvalidArgumentException", "Records size exceeds %d MB limit.", callBytes>>20)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st, err := s.unlocked(in.StreamName, in.StreamARN)
+	p, err := s.admit(in.StreamName, in.StreamARN)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range in.Records {
-		if err := s.checkSize(st, len(*e.PartitionKey)+len(e.Data)); err != nil {
+		if err := s.checkSize(p, len(*e.PartitionKey)+len(e.Data)); err != nil {
 			return nil, err
 		}
 	}
-	now, encryption := time.Now(), st.encryption()
-	out := &kinesis.PutRecordsOutput{Records: make([]types.PutRecordsResultEntry, len(in.Records)), EncryptionType: encryption}
-	failed := int32(0)
-	for i, e := range in.Records {
-		sh, n, refused := st.put(hashes[i], record{at: now, key: *e.PartitionKey, data: e.Data, encryption: encryption})
-		if refused {
-			failed++
-			out.Records[i] = types.PutRecordsResultEntry{ErrorCode: aws.String(overRate), ErrorMessage: aws.String(s.overRate(st, sh))}
+	began := time.Now()
+	places, now := p.putAll(in.Records, hashes)
+	out := &kinesis.PutRecordsOutput{Records: make([]types.PutRecordsResultEntry, len(places)), EncryptionType: p.encryption}
+	t := written{}
+	for i, at := range places {
+		e := in.Records[i]
+		t.count(p, at.shard, len(*e.PartitionKey)+len(e.Data), at.refused)
+		if at.refused {
+			out.Records[i] = types.PutRecordsResultEntry{ErrorCode: aws.String(overRate), ErrorMessage: aws.String(s.overRate(p.stream, at.shard))}
 			continue
 		}
-		out.Records[i] = types.PutRecordsResultEntry{ShardId: aws.String(shardID(sh.index)), SequenceNumber: aws.String(sh.sequence(n, now))}
+		out.Records[i] = types.PutRecordsResultEntry{ShardId: &at.shard.id, SequenceNumber: aws.String(at.shard.sequence(at.number, now))}
 	}
-	out.FailedRecordCount = &failed
+	out.FailedRecordCount = aws.Int32(int32(t.refused))
+	s.wrote(p, "PutRecords", t, began)
 	return out, nil
+}
+
+// place is where a record went.
+type place struct {
+	shard   *shard
+	number  uint64
+	refused bool
+}
+
+// putAll holds the lock for no more than it takes to append.
+func (p pass) putAll(entries []types.PutRecordsRequestEntry, hashes []hash) ([]place, time.Time) {
+	places := make([]place, len(entries))
+	p.data.Lock()
+	defer p.data.Unlock()
+	now := time.Now()
+	for i, e := range entries {
+		at := &places[i]
+		at.shard, at.number, at.refused = p.put(hashes[i], record{at: now, key: *e.PartitionKey, data: e.Data, encryption: p.encryption})
+	}
+	return places, now
 }
