@@ -2,6 +2,7 @@ package kms_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/ccs-platform/ccsctl/internal/aws/apierr"
 	"github.com/ccs-platform/ccsctl/internal/sandbox"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/sandboxtest"
 )
@@ -149,6 +151,30 @@ func TestListsLeaveOutWhatIsGone(t *testing.T) {
 			t.Errorf("%d keys after one is gone, want 5", n)
 		}
 	})
+}
+
+// The limit is on what a key has, however many calls brought it there.
+func TestTagsAreCountedTogether(t *testing.T) {
+	c := client(t)
+	id := create(t, c)
+	tag := func(from, to int) error {
+		var tags []types.Tag
+		for i := from; i < to; i++ {
+			tags = append(tags, types.Tag{TagKey: aws.String(fmt.Sprint(i)), TagValue: aws.String("")})
+		}
+		_, err := c.TagResource(t.Context(), &kms.TagResourceInput{KeyId: id, Tags: tags})
+		return err
+	}
+	must(t, tag(0, 30))
+	must(t, tag(10, 50)) // again and up to the limit
+	if err := tag(50, 51); !apierr.Is(err, "TagException") {
+		t.Errorf("one tag too many: %v", err)
+	}
+	out, err := c.ListResourceTags(t.Context(), &kms.ListResourceTagsInput{KeyId: id})
+	must(t, err)
+	if len(out.Tags) != 50 {
+		t.Errorf("%d tags, want 50", len(out.Tags))
+	}
 }
 
 func must(t *testing.T, err error) {
