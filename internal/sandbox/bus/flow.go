@@ -74,6 +74,10 @@ type Reader interface {
 	// when the shard's reads are used up, anything else when the stream or its
 	// key is gone.
 	Read(most int) (Reading, error)
+	// Wait returns when there may be more to read: when a record came or the
+	// shard was closed since the last Read. It gives up after most or when ctx
+	// ends, so that a shard where nothing happens costs nothing.
+	Wait(ctx context.Context, most time.Duration)
 }
 
 // StreamData is the data of Kinesis's streams, for those who read it.

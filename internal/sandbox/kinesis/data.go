@@ -1,6 +1,7 @@
 package kinesis
 
 import (
+	"context"
 	"time"
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
@@ -98,6 +99,27 @@ func (r *reader) waiting() bool {
 	}
 	r.idle = now
 	return false
+}
+
+// Wait implements bus.Reader.
+func (r *reader) Wait(ctx context.Context, most time.Duration) {
+	r.stream.data.Lock()
+	if r.next <= r.shard.taken || !r.shard.closed.IsZero() {
+		r.stream.data.Unlock()
+		return
+	}
+	if r.shard.news == nil {
+		r.shard.news = make(chan struct{})
+	}
+	news := r.shard.news
+	r.stream.data.Unlock()
+	late := time.NewTimer(most)
+	defer late.Stop()
+	select {
+	case <-news:
+	case <-late.C:
+	case <-ctx.Done():
+	}
 }
 
 // readmit is admit for a stream that was there before: one made anew under the

@@ -1,6 +1,7 @@
 package kinesis
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -137,6 +138,44 @@ func TestReadersSeeAllInOrderAcrossReshards(t *testing.T) {
 		}
 		if total != sent {
 			t.Errorf("%d records were sent, %d read", sent, total)
+		}
+	})
+}
+
+// A reader that waits is woken by a record and by the end of its shard, and by
+// nothing else.
+func TestReadersWaitForNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := alone(t, 1)
+		r, err := s.Open(s.bus.ARN("kinesis", "stream/s"), shardID(0), bus.Position{Kind: "LATEST"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		waited := func() time.Duration {
+			began := time.Now()
+			r.Wait(t.Context(), time.Hour)
+			return time.Since(began)
+		}
+		if d := waited(); d != time.Hour {
+			t.Errorf("with nothing to come it waited %s", d)
+		}
+		time.AfterFunc(time.Minute, func() { s.send(t, 0, 1) })
+		if d := waited(); d != time.Minute {
+			t.Errorf("for a record it waited %s", d)
+		}
+		if d := waited(); d != 0 {
+			t.Errorf("for a record that it had not read it waited %s", d)
+		}
+		if got, err := r.Read(10); err != nil || len(got.Records) != 1 {
+			t.Fatalf("got %v, %v", got, err)
+		}
+		time.AfterFunc(time.Minute, func() {
+			two := int32(2)
+			_, _ = s.updateShardCount(context.Background(), &kinesis.UpdateShardCountInput{StreamName: aws.String("s"), TargetShardCount: &two, ScalingType: types.ScalingTypeUniformScaling})
+			_, _ = s.Shards(s.bus.ARN("kinesis", "stream/s")) // shows the change
+		})
+		if d := waited(); d != time.Minute {
+			t.Errorf("for the end of the shard it waited %s", d)
 		}
 	})
 }

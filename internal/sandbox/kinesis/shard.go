@@ -90,8 +90,9 @@ type shard struct {
 	opened      time.Time
 	closed      time.Time // zero while it is open
 
-	records []record // not yet expired, oldest first
-	taken   uint64   // how many there ever were: the number of the newest
+	records []record      // not yet expired, oldest first
+	taken   uint64        // how many there ever were: the number of the newest
+	news    chan struct{} // closed at the next record or when the shard is; nil when nobody waits
 	writes  meter
 	reads   meter
 }
@@ -120,7 +121,16 @@ func (st *stream) addShard(first, last hash, now time.Time, parents ...*shard) *
 // closeShard ends what a shard takes. Its records stay for the retention.
 func (st *stream) closeShard(sh *shard, now time.Time) {
 	sh.closed = now
+	sh.tell()
 	st.open = slices.DeleteFunc(st.open, func(o *shard) bool { return o == sh })
+}
+
+// tell wakes those who wait for something to happen to the shard.
+func (sh *shard) tell() {
+	if sh.news != nil {
+		close(sh.news)
+		sh.news = nil
+	}
 }
 
 // split and merge are what all resharding is made of.

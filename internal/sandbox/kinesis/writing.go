@@ -109,6 +109,7 @@ func (p pass) put(h hash, r record) (sh *shard, n uint64, refused bool) {
 	sh.trim(r.at.Add(-p.keep))
 	sh.records = append(sh.records, r)
 	sh.taken++
+	sh.tell()
 	return sh, sh.taken, false
 }
 
