@@ -195,7 +195,6 @@ func (v *outcomeView) Items() []any {
 
 // Human is the closing line; what happened stands above it already.
 func (v *outcomeView) Human(p *console.Painter) string {
-	elapsed := (time.Duration(v.ElapsedMS) * time.Millisecond).Round(10 * time.Millisecond)
 	if v.Calls == 0 && v.Counts[plan.Unchanged] == len(v.Resources) {
 		if v.Left != nil {
 			return fmt.Sprintf("%s %d resources are not there or not ours to delete · %s\n", p.Green("nothing to do:"), len(v.Resources), v.left(p))
@@ -211,11 +210,19 @@ func (v *outcomeView) Human(p *console.Painter) string {
 			text += fmt.Sprintf(", %d %s", n, o)
 		}
 	}
-	text = fmt.Sprintf("%s · %s · %v", text, count(v.Calls, "call"), elapsed)
+	text = fmt.Sprintf("%s · %s · %s", text, count(v.Calls, "call"), seconds(v.ElapsedMS))
 	if v.Left != nil {
 		text += " · " + v.left(p)
 	}
 	return text + "\n"
+}
+
+// seconds is a duration as the live screen shows it.
+func seconds(ms int64) string {
+	if ms < 100_000 {
+		return fmt.Sprintf("%.1f s", float64(ms)/1000)
+	}
+	return fmt.Sprintf("%d min %02d s", ms/60_000, ms/1000%60)
 }
 
 // count is a number and what is counted: "1 call", "2 calls".
