@@ -12,7 +12,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
@@ -162,32 +161,6 @@ func (s *Service) deleteTopic(_ context.Context, in *sns.DeleteTopicInput) (*sns
 	}
 	delete(s.topics, t.arn)
 	return &sns.DeleteTopicOutput{}, nil
-}
-
-func (s *Service) listTopics(_ context.Context, in *sns.ListTopicsInput) (*sns.ListTopicsOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	page, next, err := paginate(slices.Sorted(maps.Keys(s.topics)), in.NextToken)
-	if err != nil {
-		return nil, err
-	}
-	out := &sns.ListTopicsOutput{NextToken: next}
-	for _, arn := range page {
-		out.Topics = append(out.Topics, types.Topic{TopicArn: aws.String(arn)})
-	}
-	return out, nil
-}
-
-// paginate cuts a page of a hundred, which is all that SNS gives at once.
-func paginate(arns []string, token *string) (page []string, next *string, err error) {
-	const most = 100
-	if token != nil {
-		if i, ok := slices.BinarySearch(arns, *token); !ok && i == len(arns) {
-			return nil, nil, invalid("NextToken")
-		}
-	}
-	page, next = wire.Page(arns, token, nil, most)
-	return page, next, nil
 }
 
 // settable are the attributes of a topic that can be set, but for those of a

@@ -15,7 +15,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
@@ -35,14 +34,6 @@ type subscription struct {
 }
 
 func (s *subscription) pending() bool { return s.token != "" }
-
-// listed is the ARN that lists give.
-func (s *subscription) listed() string {
-	if s.pending() {
-		return "PendingConfirmation"
-	}
-	return s.arn
-}
 
 func number(n int) string { return strconv.Itoa(n) }
 
@@ -233,43 +224,6 @@ func (s *Service) unsubscribe(_ context.Context, in *sns.UnsubscribeInput) (*sns
 	}
 	s.remove(sub)
 	return &sns.UnsubscribeOutput{}, nil
-}
-
-func (s *Service) listSubscriptions(_ context.Context, in *sns.ListSubscriptionsInput) (*sns.ListSubscriptionsOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	page, next, err := s.list(slices.Collect(maps.Values(s.subscriptions)), in.NextToken)
-	return &sns.ListSubscriptionsOutput{Subscriptions: page, NextToken: next}, err
-}
-
-func (s *Service) listSubscriptionsByTopic(_ context.Context, in *sns.ListSubscriptionsByTopicInput) (*sns.ListSubscriptionsByTopicOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, err := s.find(*in.TopicArn)
-	if err != nil {
-		return nil, err
-	}
-	s.expire()
-	page, next, err := s.list(t.subscriptions, in.NextToken)
-	return &sns.ListSubscriptionsByTopicOutput{Subscriptions: page, NextToken: next}, err
-}
-
-// list makes a page of subscriptions, by ARN.
-func (s *Service) list(subs []*subscription, token *string) (page []types.Subscription, next *string, err error) {
-	arns := make([]string, len(subs))
-	for i, sub := range subs {
-		arns[i] = sub.arn
-	}
-	slices.Sort(arns)
-	arns, next, err = paginate(arns, token)
-	for _, arn := range arns {
-		sub := s.subscriptions[arn]
-		page = append(page, types.Subscription{
-			SubscriptionArn: aws.String(sub.listed()), TopicArn: aws.String(sub.topic.arn), Owner: aws.String(s.bus.Account),
-			Protocol: aws.String(sub.protocol), Endpoint: aws.String(sub.endpoint),
-		})
-	}
-	return page, next, err
 }
 
 // subscription finds one by its ARN, confirmed or not.
