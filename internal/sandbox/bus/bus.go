@@ -39,6 +39,7 @@ type Bus struct {
 	StreamData StreamData
 	QueueData  QueueData
 	Publisher  Publisher
+	Outbox     Outbox
 	Invoker    Invoker
 	Objects    Objects
 	Metrics    Metrics
@@ -112,6 +113,10 @@ type Queue struct {
 // Queues are the queues of SQS.
 type Queues interface {
 	Queue(arn string) (Queue, bool)
+	// ServiceMay says whether the queue's policy, and that of its key, let an
+	// AWS service (sns.amazonaws.com) send messages for source, an ARN. It is
+	// false when there is no such queue.
+	ServiceMay(arn, service, source string) bool
 }
 
 // Stream is a Kinesis stream as others see it.
@@ -134,11 +139,24 @@ type Topics interface {
 // Buckets are the buckets of S3.
 type Buckets interface {
 	Bucket(name string) bool
+	// BucketKey is the KMS key, as the bucket names it, that objects are
+	// encrypted with when their writer asks for nothing else; "" when S3's own
+	// are used.
+	BucketKey(name string) string
+}
+
+// Column is one column of a table. Type is Hive's: string, array<int>.
+type Column struct {
+	Name string
+	Type string
 }
 
 // Tables are the tables of Glue's catalog.
 type Tables interface {
 	Table(database, name string) bool
+	// Columns are those of one version of a table, or of the newest when
+	// version is "". ok is false when there is none.
+	Columns(database, name, version string) (columns []Column, ok bool)
 }
 
 // Logs are the groups of CloudWatch Logs.

@@ -70,6 +70,31 @@ func (s *Service) Table(database, name string) bool {
 	return db != nil && len(db.tables[name]) > 0
 }
 
+// Columns implements bus.Tables.
+func (s *Service) Columns(database, name, version string) ([]bus.Column, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	db := s.databases[database]
+	if db == nil || len(db.tables[name]) == 0 {
+		return nil, false
+	}
+	versions := db.tables[name]
+	i := len(versions) - 1
+	if version != "" {
+		i = slices.IndexFunc(versions, func(t types.Table) bool { return *t.VersionId == version })
+	}
+	if i < 0 {
+		return nil, false
+	}
+	var columns []bus.Column
+	if storage := versions[i].StorageDescriptor; storage != nil {
+		for _, c := range storage.Columns {
+			columns = append(columns, bus.Column{Name: strings.ToLower(*c.Name), Type: aws.ToString(c.Type)})
+		}
+	}
+	return columns, true
+}
+
 func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,12 +6,14 @@ package s3
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -25,6 +27,7 @@ type Service struct {
 	bus     *bus.Bus
 	hook    wire.Hook
 	objects http.Handler // the library
+	store   store        // what the library keeps them in
 
 	mu      sync.Mutex
 	buckets map[string]*bucket
@@ -33,10 +36,10 @@ type Service struct {
 // New is S3 with no buckets. The hook, which may be nil, sees every request
 // that was understood, as it does those of the other services.
 func New(b *bus.Bus, hook wire.Hook) *Service {
-	s := &Service{bus: b, hook: hook, buckets: map[string]*bucket{}}
+	s := &Service{bus: b, hook: hook, store: store{s3mem.New()}, buckets: map[string]*bucket{}}
 	// The signature's date is not checked, so neither is its skew.
-	s.objects = gofakes3.New(store{s3mem.New()}, gofakes3.WithTimeSkewLimit(0), gofakes3.WithIntegrityCheck(false)).Server()
-	b.Buckets = s
+	s.objects = gofakes3.New(s.store, gofakes3.WithTimeSkewLimit(0), gofakes3.WithIntegrityCheck(false)).Server()
+	b.Buckets, b.Objects = s, s
 	b.ListTagged(s.tagged)
 	return s
 }
@@ -60,6 +63,27 @@ func (s *Service) Bucket(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.buckets[name] != nil
+}
+
+// BucketKey implements bus.Buckets.
+func (s *Service) BucketKey(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.buckets[name]
+	if b == nil || b.encryption.Rules[0].Default.SSEAlgorithm == "AES256" {
+		return ""
+	}
+	return cmp.Or(b.encryption.Rules[0].Default.KMSMasterKeyID, "alias/aws/s3")
+}
+
+// Put implements bus.Objects.
+func (s *Service) Put(bucket, key, contentType string, data []byte) error {
+	if !s.Bucket(bucket) {
+		return noSuchBucket()
+	}
+	meta := map[string]string{"Content-Type": contentType, "Last-Modified": time.Now().UTC().Format(http.TimeFormat)}
+	_, err := s.store.PutObject(bucket, key, meta, bytes.NewReader(data), int64(len(data)), nil)
+	return err
 }
 
 func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
