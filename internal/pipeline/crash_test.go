@@ -24,7 +24,7 @@ func TestKilledAfterAnyCallTheNextRunConverges(t *testing.T) {
 	// after a few kills; what it skips the ordinary run does.
 	instant, aws := 1, 2
 	if underRace || testing.Short() {
-		instant, aws = 2, 10
+		instant, aws = 4, 12
 	}
 	for _, pace := range []struct {
 		timing string
