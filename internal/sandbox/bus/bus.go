@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Bus is one account in one region.
@@ -121,9 +122,10 @@ type Queues interface {
 
 // Stream is a Kinesis stream as others see it.
 type Stream struct {
-	ARN    string
-	Active bool // ACTIVE or UPDATING: its data can be read
-	KeyRef string
+	ARN       string
+	Active    bool // ACTIVE or UPDATING: its data can be read
+	KeyRef    string
+	Retention time.Duration
 }
 
 // Streams are the streams of Kinesis.
@@ -163,6 +165,9 @@ type Tables interface {
 type Logs interface {
 	Group(name string) bool
 	Stream(group, name string) bool
+	// Put adds lines to a log stream, as of now. It makes the stream, and the
+	// group too, when they are not there.
+	Put(group, stream string, lines ...string)
 }
 
 // Functions are the functions of Lambda.

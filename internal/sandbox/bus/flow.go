@@ -126,6 +126,9 @@ type Notification struct {
 	Subject    string
 	Message    string
 	Attributes map[string]MessageAttribute
+	// Source is the ARN of what a service publishes for, an alarm's say:
+	// policies may ask for it as aws:SourceArn. "" is unknown.
+	Source string
 }
 
 // Publisher publishes to topics for an AWS service or a role.
@@ -135,6 +138,26 @@ type Publisher interface {
 	// policies must let in, or the ARN of a role, whose policy must. The error
 	// is AWS's own text of the refusal.
 	Publish(by, topic string, n Notification) (id string, err error)
+}
+
+// Letter is what SNS sent to a person: in a sandbox nobody's mail and telephone
+// are real, so it lies in an outbox.
+type Letter struct {
+	At       time.Time `json:"at"`
+	Protocol string    `json:"protocol"` // email, email-json, sms
+	To       string    `json:"to"`
+	Topic    string    `json:"topic"` // ARN
+	Subject  string    `json:"subject,omitempty"`
+	Body     string    `json:"body"`
+	// Token confirms the subscription that the letter is about. It is "" in a
+	// letter that is a notification.
+	Token string `json:"token,omitempty"`
+}
+
+// Outbox is what SNS sent to people.
+type Outbox interface {
+	// Letters are the newest letters, the oldest of them first.
+	Letters() []Letter
 }
 
 // Handler answers one invocation of a function.

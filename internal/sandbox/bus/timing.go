@@ -34,6 +34,8 @@ type Timing struct {
 
 	MachineDelete time.Duration // DELETING
 
+	NotifyRetry time.Duration // between two attempts of SNS to reach an HTTP endpoint
+
 	TagSpread time.Duration // until the tagging API sees a change, deletions included
 
 	MetricLag time.Duration // until a minute's data can be read
@@ -49,8 +51,8 @@ type Timing struct {
 // The three timings.
 var timings = []Timing{
 	{
-		Name:       "instant",
-		AlarmScale: 1.0 / 60, StreamPoll: 10 * time.Millisecond, DeliveryBuffer: time.Second,
+		Name:        "instant",
+		NotifyRetry: 10 * time.Millisecond, AlarmScale: 1.0 / 60, StreamPoll: 10 * time.Millisecond, DeliveryBuffer: time.Second,
 	},
 	{
 		Name:         "fast",
@@ -61,6 +63,7 @@ var timings = []Timing{
 		FunctionCreate: 150 * time.Millisecond, FunctionUpdate: 100 * time.Millisecond,
 		MappingChange: 200 * time.Millisecond, MappingDelete: 200 * time.Millisecond,
 		MachineDelete: 100 * time.Millisecond,
+		NotifyRetry:   time.Second,
 		TagSpread:     100 * time.Millisecond,
 		AlarmScale:    1.0 / 12, StreamPoll: 50 * time.Millisecond, DeliveryBuffer: 5 * time.Second,
 	},
@@ -73,6 +76,7 @@ var timings = []Timing{
 		FunctionCreate: 4 * time.Second, FunctionUpdate: 3 * time.Second,
 		MappingChange: 20 * time.Second, MappingDelete: 30 * time.Second,
 		MachineDelete: 15 * time.Second,
+		NotifyRetry:   20 * time.Second,
 		TagSpread:     20 * time.Second,
 		MetricLag:     2 * time.Minute, AlarmScale: 1, StreamPoll: time.Second, DeliveryBuffer: 15 * time.Minute,
 	},

@@ -39,16 +39,44 @@ func (s *Service) publish(_ context.Context, in *sns.PublishInput) (*sns.Publish
 		Message: in.Message, Subject: in.Subject, MessageStructure: in.MessageStructure, MessageAttributes: in.MessageAttributes,
 		MessageDeduplicationId: in.MessageDeduplicationId, MessageGroupId: in.MessageGroupId,
 	}
-	if err := t.check(e); err != nil {
+	id, err := s.accept(t, e)
+	if err != nil {
 		return nil, err
+	}
+	return &sns.PublishOutput{MessageId: &id}, nil
+}
+
+// accept checks one message and sends it on its way.
+func (s *Service) accept(t *topic, e *types.PublishBatchRequestEntry) (id string, err error) {
+	if err := t.check(e); err != nil {
+		return "", err
 	}
 	if size(e) > maxMessage {
-		return nil, invalid("Message too long")
+		return "", invalid("Message too long")
 	}
 	if err := s.checkKey(t); err != nil {
-		return nil, err
+		return "", err
 	}
-	return &sns.PublishOutput{MessageId: aws.String(bus.NewUUID())}, nil
+	return s.fanOut(t, e), nil
+}
+
+// entryOf is what a service publishes, in the form of the API.
+func entryOf(n bus.Notification) *types.PublishBatchRequestEntry {
+	e := &types.PublishBatchRequestEntry{Message: &n.Message}
+	if n.Subject != "" {
+		e.Subject = &n.Subject
+	}
+	for name, v := range n.Attributes {
+		if e.MessageAttributes == nil {
+			e.MessageAttributes = map[string]types.MessageAttributeValue{}
+		}
+		a := types.MessageAttributeValue{DataType: &v.DataType, BinaryValue: v.Binary}
+		if v.Binary == nil {
+			a.StringValue = &v.String
+		}
+		e.MessageAttributes[name] = a
+	}
+	return e
 }
 
 func (s *Service) publishBatch(_ context.Context, in *sns.PublishBatchInput) (*sns.PublishBatchOutput, error) {
@@ -92,7 +120,7 @@ func (s *Service) publishBatch(_ context.Context, in *sns.PublishBatchInput) (*s
 			out.Failed = append(out.Failed, types.BatchResultErrorEntry{Id: e.Id, Code: aws.String("InvalidParameter"), Message: aws.String(err.Message), SenderFault: true})
 			continue
 		}
-		out.Successful = append(out.Successful, types.PublishBatchResultEntry{Id: e.Id, MessageId: aws.String(bus.NewUUID())})
+		out.Successful = append(out.Successful, types.PublishBatchResultEntry{Id: e.Id, MessageId: aws.String(s.fanOut(t, e))})
 	}
 	return out, nil
 }
@@ -155,7 +183,7 @@ func checkStructure(message string) *wire.Error {
 // before a message is published, not even CreateTopic.
 func (s *Service) checkKey(t *topic) error {
 	ref := t.attributes["KmsMasterKeyId"]
-	if ref == "" || strings.HasSuffix(ref, "alias/aws/sns") {
+	if ref == "" || ownKey(ref) {
 		return nil
 	}
 	key, ok := s.bus.Keys.Key(ref)

@@ -1,11 +1,13 @@
 // Package sns is the sandbox's Simple Notification Service: topics with their
-// attributes and tags, and subscriptions with their confirmation. It checks
-// what is published; delivering it is not its business yet.
+// attributes and tags, subscriptions with their confirmation, and the delivery
+// of what is published: to queues, to functions, to endpoints on this machine,
+// and to an outbox in place of mail and telephones.
 package sns
 
 import (
 	"context"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -24,7 +26,17 @@ type Service struct {
 	mu            sync.Mutex
 	topics        map[string]*topic        // by ARN
 	subscriptions map[string]*subscription // by ARN
+
+	line    *line
+	client  *http.Client
+	posting chan struct{} // holds a token for every request to an endpoint
+
+	letterMu sync.Mutex
+	letters  []bus.Letter
 }
+
+// maxPosting is how many endpoints are waited for at once.
+const maxPosting = 256
 
 type topic struct {
 	arn           string
@@ -39,8 +51,12 @@ func (t *topic) fifo() bool { return strings.HasSuffix(t.name, ".fifo") }
 
 // New is SNS with no topics.
 func New(b *bus.Bus) *Service {
-	s := &Service{bus: b, topics: map[string]*topic{}, subscriptions: map[string]*subscription{}}
-	b.Topics = s
+	s := &Service{
+		bus: b, topics: map[string]*topic{}, subscriptions: map[string]*subscription{},
+		line: newLine(), client: newClient(), posting: make(chan struct{}, maxPosting),
+	}
+	b.Topics, b.Publisher, b.Outbox = s, s, s
+	b.Background(s.deliver)
 	b.ListTagged(s.tagged)
 	return s
 }

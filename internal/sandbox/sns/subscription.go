@@ -29,11 +29,13 @@ type subscription struct {
 	protocol   string
 	endpoint   string
 	attributes map[string]string // those that were set
-	token      string            // of the confirmation it waits for, "" when confirmed
+	filter     filter            // of the attribute FilterPolicy
+	token      string            // that confirms it, "" when that is not needed
+	confirmed  bool
 	made       time.Time
 }
 
-func (s *subscription) pending() bool { return s.token != "" }
+func (s *subscription) pending() bool { return s.token != "" && !s.confirmed }
 
 func number(n int) string { return strconv.Itoa(n) }
 
@@ -78,7 +80,7 @@ func (s *Service) subscribe(_ context.Context, in *sns.SubscribeInput) (*sns.Sub
 	if err := sub.check(); err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(in.Attributes)) {
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(in.Attributes))) { // a filter's scope before the filter
 		if err := sub.set(name, in.Attributes[name]); err != nil {
 			e := *err
 			e.Message = strings.Replace(e.Message, "Invalid parameter: ", "Invalid parameter: Attributes Reason: ", 1)
@@ -103,11 +105,39 @@ func (s *Service) subscribe(_ context.Context, in *sns.SubscribeInput) (*sns.Sub
 		t.subscriptions = append(t.subscriptions, sub)
 		s.subscriptions[sub.arn] = sub
 	}
+	if sub.pending() {
+		s.askToConfirm(sub)
+	}
 	arn := sub.arn
 	if sub.pending() && !in.ReturnSubscriptionArn {
 		arn = "pending confirmation"
 	}
 	return &sns.SubscribeOutput{SubscriptionArn: aws.String(arn)}, nil
+}
+
+// deadLetters is the ARN of the queue of the RedrivePolicy, "" for none.
+func (s *subscription) deadLetters() string {
+	var p struct {
+		Target string `json:"deadLetterTargetArn"`
+	}
+	_ = json.Unmarshal([]byte(s.attributes["RedrivePolicy"]), &p) // checked when it was set
+	return p.Target
+}
+
+// askToConfirm sends the token to the endpoint's owner.
+func (s *Service) askToConfirm(sub *subscription) {
+	d := &delivery{
+		notification: &notification{
+			id: bus.NewUUID(), topic: sub.topic.arn, name: sub.topic.name, at: time.Now(),
+			message: "You have chosen to subscribe to the topic " + sub.topic.arn + ".\nTo confirm the subscription, visit the SubscribeURL included in this message.",
+		},
+		subscription: sub.arn, protocol: sub.protocol, endpoint: sub.endpoint, confirm: sub.token,
+	}
+	if strings.HasPrefix(sub.protocol, "http") {
+		s.line.add(d)
+		return
+	}
+	s.mail(d)
 }
 
 // check refuses endpoints that do not suit the protocol or the topic.
@@ -154,12 +184,26 @@ func (s *subscription) set(name, value string) *wire.Error {
 	default:
 		return invalid("AttributeName")
 	}
+	before := maps.Clone(s.attributes)
 	if value == "" {
 		delete(s.attributes, name)
 	} else {
 		s.attributes[name] = value
 	}
+	if err := s.setFilter(); err != nil {
+		s.attributes = before
+		return invalid("FilterPolicy: %v", err)
+	}
 	return nil
+}
+
+// setFilter reads the filter policy again, for its scope may have changed.
+func (s *subscription) setFilter() (err error) {
+	s.filter = filter{}
+	if text := s.attributes["FilterPolicy"]; text != "" {
+		s.filter, err = parseFilter(text, s.attributes["FilterPolicyScope"] == "MessageBody")
+	}
+	return err
 }
 
 // same is the subscription of the same endpoint, of which a topic has one.
@@ -189,8 +233,8 @@ func (s *Service) remove(sub *subscription) {
 	t.deleted++
 }
 
-// confirmSubscription ends the wait. Nobody gets the tokens yet: they are of
-// use once something is delivered.
+// confirmSubscription ends the wait. A token that was used already confirms
+// again.
 func (s *Service) confirmSubscription(_ context.Context, in *sns.ConfirmSubscriptionInput) (*sns.ConfirmSubscriptionOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -200,8 +244,8 @@ func (s *Service) confirmSubscription(_ context.Context, in *sns.ConfirmSubscrip
 	}
 	s.expire()
 	for _, sub := range t.subscriptions {
-		if sub.pending() && sub.token == *in.Token {
-			sub.token = ""
+		if sub.token == *in.Token {
+			sub.confirmed = true
 			return &sns.ConfirmSubscriptionOutput{SubscriptionArn: aws.String(sub.arn)}, nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/policy"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
@@ -17,6 +18,41 @@ func setPolicy(s *settings, v string) error {
 	}
 	s.policy = v
 	return nil
+}
+
+// ServiceMay implements bus.Queues.
+func (s *Service) ServiceMay(arn, service, source string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	q := s.byARN(arn)
+	if q == nil {
+		return false
+	}
+	p, err := policy.Parse(q.settings.policy)
+	if err != nil {
+		return false // there is none
+	}
+	keys := map[string]string{"aws:sourcearn": source, "aws:sourceaccount": s.bus.Account}
+	allowed := false
+	for _, st := range p.Statement {
+		if !st.Principal.Has("Service", service) && !st.Principal.Has("AWS") || !st.Concerns("sqs:SendMessage", arn) {
+			continue
+		}
+		switch met, _ := st.Met(keys); {
+		case st.Effect == "Deny" && met:
+			return false
+		case st.Effect == "Allow" && met:
+			allowed = true
+		}
+	}
+	return allowed && s.keyLetsIn(q.settings.key, service)
+}
+
+// keyLetsIn says whether a service may encrypt messages under the queue's key.
+// The policy of SQS's own key names no service and can't be changed.
+func (s *Service) keyLetsIn(ref, service string) bool {
+	return ref == "" || !strings.HasSuffix(ref, "alias/aws/sqs") &&
+		s.bus.Keys.ServiceMay(ref, service, "kms:GenerateDataKey") && s.bus.Keys.ServiceMay(ref, service, "kms:Decrypt")
 }
 
 // redrive is a RedrivePolicy: where messages go that are received too often.
