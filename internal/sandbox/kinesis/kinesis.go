@@ -112,7 +112,7 @@ func (s *Service) Stream(arn string) (bus.Stream, bool) {
 	if err != nil {
 		return bus.Stream{}, false
 	}
-	return bus.Stream{ARN: s.arn(st), Active: st.readable(), KeyRef: st.key}, true
+	return bus.Stream{ARN: s.arn(st), Active: st.readable(), KeyRef: st.key, Retention: st.keep()}, true
 }
 
 func (s *Service) tagged(add func(arn string, tags bus.Tags)) {

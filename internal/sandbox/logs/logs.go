@@ -90,6 +90,29 @@ func (s *Service) Stream(name, stream string) bool {
 	return g != nil && g.streams[stream] != nil
 }
 
+// Put implements bus.Logs.
+func (s *Service) Put(name, streamName string, lines ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	g := s.groups[name]
+	if g == nil {
+		g = &group{name: name, created: now, class: types.LogGroupClassStandard, tags: bus.Tags{}, streams: map[string]*stream{}}
+		s.groups[name] = g
+	}
+	st := g.streams[streamName]
+	if st == nil {
+		st = &stream{name: streamName, created: now}
+		g.streams[streamName] = st
+	}
+	at := aws.Int64(now.UnixMilli())
+	for _, line := range lines {
+		st.events = append(st.events, types.OutputLogEvent{Message: &line, Timestamp: at, IngestionTime: at})
+	}
+	st.keep()
+	st.taken = now
+}
+
 func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -129,6 +129,13 @@ func (st *stream) last() int64 {
 	return *st.events[len(st.events)-1].Timestamp
 }
 
+// keep forgets the oldest events of a long stream.
+func (st *stream) keep() {
+	if n := len(st.events) - maxKept; n > 0 {
+		st.events = slices.Delete(st.events, 0, n)
+	}
+}
+
 func size(message *string) int64 { return int64(len(aws.ToString(message)) + overhead) }
 
 func (s *Service) putLogEvents(_ context.Context, in *cloudwatchlogs.PutLogEventsInput) (*cloudwatchlogs.PutLogEventsOutput, error) {
@@ -167,9 +174,7 @@ func (s *Service) putLogEvents(_ context.Context, in *cloudwatchlogs.PutLogEvent
 			out.RejectedLogEventsInfo = &rejected
 		}
 		slices.SortStableFunc(st.events, func(a, b types.OutputLogEvent) int { return cmp.Compare(*a.Timestamp, *b.Timestamp) })
-		if n := len(st.events) - maxKept; n > 0 {
-			st.events = slices.Delete(st.events, 0, n)
-		}
+		st.keep()
 		st.taken = now
 		return nil
 	})
