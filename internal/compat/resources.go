@@ -2,25 +2,23 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/ccs-platform/ccsctl/internal/aws/apierr"
 	"github.com/ccs-platform/ccsctl/internal/aws/connect"
+	"github.com/ccs-platform/ccsctl/internal/config"
 	"github.com/ccs-platform/ccsctl/internal/functions/bundle"
 	"github.com/ccs-platform/ccsctl/internal/graph"
 	"github.com/ccs-platform/ccsctl/internal/pipeline"
-	"github.com/ccs-platform/ccsctl/internal/plan"
 	"github.com/ccs-platform/ccsctl/internal/resource"
 )
 
 // resourceSteps is what each resource goes through. All are created before the
 // first is changed, and all are changed before the first is removed.
-var resourceSteps = []string{"create", "settled", "drift", "repair", "remove", "gone"}
+var resourceSteps = []string{"create", "settled", "drift", "repair", "retag", "remove", "gone"}
 
 // stepPatience bounds one step of one resource, the emulator's delays and our
 // own waits included.
@@ -35,13 +33,16 @@ func checkResources(only []string) func(context.Context, *world) error {
 		if err != nil {
 			return err
 		}
-		t := &trial{world: w, session: s, only: only, failed: map[resource.ID]bool{}, leftover: map[resource.ID][]string{}}
+		t := &trial{world: w, session: s, only: only, failed: map[resource.ID]bool{}, broken: map[resource.ID]bool{}, leftover: map[resource.ID][]string{}}
 		order, g := t.resources()
 		for _, r := range order {
 			t.create(ctx, r, g.Needs(r))
 		}
 		for _, r := range order {
 			t.drift(ctx, r.ID())
+		}
+		for _, r := range order {
+			t.retag(ctx, r.ID())
 		}
 		for _, r := range slices.Backward(order) {
 			t.remove(ctx, r.ID())
@@ -70,7 +71,8 @@ type trial struct {
 	*world
 	session connect.Session
 	only    []string
-	failed  map[resource.ID]bool
+	failed  map[resource.ID]bool // not created, or can't be read
+	broken  map[resource.ID]bool // no change of it comes to an end
 	// leftover are the attributes that differ although nobody changed them:
 	// what the emulator forgets. Drift is what comes on top.
 	leftover map[resource.ID][]string
@@ -79,8 +81,12 @@ type trial struct {
 // resources are the chosen ones of the pipeline, made anew as in a new process,
 // in the order of their needs.
 func (t *trial) resources() ([]resource.Resource, *graph.Graph[resource.Resource]) {
+	return t.resourcesOf(t.host.config)
+}
+
+func (t *trial) resourcesOf(c *config.Config) ([]resource.Resource, *graph.Graph[resource.Resource]) {
 	g := pipeline.New(pipeline.Settings{
-		Config: t.host.config, AWS: t.session.Config, Account: account, Region: region, Partition: "aws", Architecture: bundle.ARM64, Code: t.host.code,
+		Config: c, AWS: t.session.Config, Account: account, Region: region, Partition: "aws", Architecture: bundle.ARM64, Code: t.host.code,
 	}).Graph()
 	order, err := g.Sort()
 	if err != nil {
@@ -102,7 +108,11 @@ func (h *host) code(ctx context.Context) (zip []byte, sha256 string, err error) 
 // fresh is a resource as a new process would make it.
 func (t *trial) fresh(id resource.ID) resource.Resource {
 	order, _ := t.resources()
-	return order[slices.IndexFunc(order, func(r resource.Resource) bool { return r.ID() == id })]
+	return find(order, id)
+}
+
+func find(all []resource.Resource, id resource.ID) resource.Resource {
+	return all[slices.IndexFunc(all, func(r resource.Resource) bool { return r.ID() == id })]
 }
 
 func (t *trial) create(ctx context.Context, r resource.Resource, needs []resource.Resource) {
@@ -173,7 +183,7 @@ func (t *trial) drift(ctx context.Context, id resource.ID) {
 		t.skip(id.String()+" repair", "has no drift")
 		return
 	}
-	t.check(id.String()+" repair", t.step(ctx, func(ctx context.Context) error {
+	err = t.step(ctx, func(ctx context.Context) error {
 		if err := apply(ctx, r, found); err != nil {
 			return err
 		}
@@ -187,6 +197,46 @@ func (t *trial) drift(ctx context.Context, id resource.ID) {
 			}
 		}
 		return nil
+	})
+	t.check(id.String()+" repair", err)
+	t.broken[id] = err != nil
+}
+
+// newTag is a tag that the configuration gets later.
+const newTag = "Compat"
+
+// retag asks for one more tag, which every kind of thing has a call of its own
+// for.
+func (t *trial) retag(ctx context.Context, id resource.ID) {
+	if t.failed[id] {
+		t.skip(id.String()+" retag", "was not created, or can't be read")
+		return
+	}
+	if t.broken[id] {
+		t.skip(id.String()+" retag", "can't be repaired")
+		return
+	}
+	c := *t.host.config
+	c.Tags = maps.Clone(c.Tags)
+	c.Tags[newTag] = "yes"
+	order, _ := t.resourcesOf(&c)
+	r := find(order, id)
+	t.check(id.String()+" retag", t.step(ctx, func(ctx context.Context) error {
+		before, err := r.Diff(ctx)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(attributes(before.Attributes), "tags."+newTag) {
+			return fmt.Errorf("a new tag shows as %v (%s)", before.Attributes, before.Action)
+		}
+		if err := apply(ctx, r, before); err != nil {
+			return err
+		}
+		after, err := r.Diff(ctx)
+		if err == nil && slices.Contains(attributes(after.Attributes), "tags."+newTag) {
+			err = fmt.Errorf("the tag does not show after its call: %v", after.Attributes)
+		}
+		return err
 	}))
 }
 
@@ -222,51 +272,3 @@ func (t *trial) step(ctx context.Context, f func(context.Context) error) error {
 	defer cancel()
 	return f(ctx)
 }
-
-// attributes are the names of what differs, sorted.
-func attributes(differ []resource.Attribute) []string {
-	var names []string
-	for _, a := range differ {
-		names = append(names, a.Name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// settled fails unless the change is none.
-func settled(c resource.Change) error {
-	var problems []error
-	if c.Action != resource.None {
-		problems = append(problems, fmt.Errorf("after its creation the plan is to %s it: %v", c.Action, c.Attributes))
-	}
-	if c.Problem != "" {
-		problems = append(problems, errors.New(c.Problem))
-	}
-	if calls := c.Calls(); len(calls) > 0 && c.Action == resource.None {
-		problems = append(problems, fmt.Errorf("calls are left: %s", strings.Join(calls, ", ")))
-	}
-	return errors.Join(problems...)
-}
-
-// apply carries out one change as the planner does, with its retries.
-func apply(ctx context.Context, r resource.Resource, c resource.Change) error {
-	g := new(graph.Graph[resource.Resource])
-	g.Add(&computed{r, c})
-	p, err := plan.Compute(ctx, g)
-	if err != nil {
-		return err
-	}
-	results, err := p.Apply(ctx, plan.Options{Sort: apierr.Sort})
-	for _, res := range results {
-		err = errors.Join(err, res.Err)
-	}
-	return err
-}
-
-// computed is a resource whose change is known already.
-type computed struct {
-	resource.Resource
-	change resource.Change
-}
-
-func (c *computed) Diff(context.Context) (resource.Change, error) { return c.change, nil }
