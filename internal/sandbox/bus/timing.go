@@ -38,7 +38,8 @@ type Timing struct {
 
 	TagSpread time.Duration // until the tagging API sees a change, deletions included
 
-	MetricLag time.Duration // until a minute's data can be read
+	MetricLag    time.Duration // until a minute's data can be read
+	MetricListed time.Duration // until a metric is listed, after its first data
 	// AlarmScale shrinks the time that alarms count in: with 1/12, an alarm on
 	// periods of a minute goes by periods of five seconds. What is read of
 	// metrics has true minutes whatever the scale.
@@ -78,7 +79,7 @@ var timings = []Timing{
 		MachineDelete: 15 * time.Second,
 		NotifyRetry:   20 * time.Second,
 		TagSpread:     20 * time.Second,
-		MetricLag:     2 * time.Minute, AlarmScale: 1, StreamPoll: time.Second, DeliveryBuffer: 15 * time.Minute,
+		MetricLag:     2 * time.Minute, MetricListed: 15 * time.Minute, AlarmScale: 1, StreamPoll: time.Second, DeliveryBuffer: 15 * time.Minute,
 	},
 }
 

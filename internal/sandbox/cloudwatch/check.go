@@ -98,6 +98,8 @@ func checkSource(in *cloudwatch.PutMetricAlarmInput) (period int32, err error) {
 		return 0, invalid("Exactly one of Statistic and ExtendedStatistic must be specified.")
 	case in.ExtendedStatistic != nil && !extended().MatchString(*in.ExtendedStatistic):
 		return 0, invalid("The value %s for parameter ExtendedStatistic is not supported.", *in.ExtendedStatistic)
+	case in.ExtendedStatistic != nil && !percentile().MatchString(*in.ExtendedStatistic):
+		return 0, unserved("alarms on the statistic " + *in.ExtendedStatistic)
 	}
 	return *in.Period, checkPeriod(*in.Period)
 }
@@ -122,30 +124,18 @@ func checkWindow(period, periods int64) error {
 	return nil
 }
 
-var (
-	queryID = wire.Pattern(`^[a-z][a-zA-Z0-9_]*$`)
-	text    = wire.Pattern(`'[^']*'|"[^"]*"`)
-	word    = wire.Pattern(`[a-zA-Z][a-zA-Z0-9_]*`)
-)
+var queryID = wire.Pattern(`^[a-z][a-zA-Z0-9_]*$`)
 
 // mathMetrics is how many metrics an alarm on an expression may have.
 const mathMetrics = 10
 
 // checkMath checks an alarm on a metric math expression.
 func checkMath(queries []types.MetricDataQuery) (period int32, err error) {
-	ids := map[string]bool{}
+	if err := checkQueries(queries, checkPeriod); err != nil {
+		return 0, err
+	}
 	metrics, returning := 0, 0
 	for _, q := range queries {
-		id := *q.Id
-		switch {
-		case !queryID().MatchString(id):
-			return 0, invalid("The value %s for parameter Id is invalid: it must begin with a lower-case letter and hold letters, digits and underscores only.", id)
-		case ids[id]:
-			return 0, invalid("The values for parameter Id in the Metrics list must be unique: %s", id)
-		case (q.Expression == nil) == (q.MetricStat == nil):
-			return 0, invalid("Exactly one of Expression and MetricStat must be set for Id %s.", id)
-		}
-		ids[id] = true
 		if q.ReturnData == nil || *q.ReturnData {
 			returning++
 		}
@@ -153,20 +143,10 @@ func checkMath(queries []types.MetricDataQuery) (period int32, err error) {
 			continue
 		}
 		metrics++
-		m := q.MetricStat
-		if m.Metric.MetricName == nil || m.Metric.Namespace == nil {
-			return 0, invalid("MetricName and Namespace must not be null for Id %s.", id)
-		}
-		if !plainStatistic(*m.Stat) && !extended().MatchString(*m.Stat) {
-			return 0, invalid("The value %s for parameter Stat is not supported.", *m.Stat)
-		}
-		if err := checkPeriod(*m.Period); err != nil {
-			return 0, err
-		}
-		if period != 0 && *m.Period != period {
+		if period != 0 && *q.MetricStat.Period != period {
 			return 0, invalid("Metrics list must have the same period for every metric.")
 		}
-		period = *m.Period
+		period = *q.MetricStat.Period
 	}
 	switch {
 	case returning != 1:
@@ -176,14 +156,24 @@ func checkMath(queries []types.MetricDataQuery) (period int32, err error) {
 	case metrics == 0:
 		return 0, unserved("alarms on Metrics Insights queries")
 	}
-	for _, q := range queries {
-		for _, name := range word().FindAllString(text().ReplaceAllString(aws.ToString(q.Expression), ""), -1) {
-			if queryID().MatchString(name) && !ids[name] {
-				return 0, invalid("Error in expression '%s': unknown identifier %s", *q.Id, name)
-			}
+	return period, checkExpressions(queries)
+}
+
+// checkExpressions works the expressions out over metrics without data: every
+// one must be right, and the one that is watched a single series.
+func checkExpressions(queries []types.MetricDataQuery) error {
+	dry := &scope{queries: queries, read: func(*types.MetricStat) series { return series{} }}
+	for i := range queries {
+		q := &queries[i]
+		v, err := dry.query(*q.Id)
+		switch {
+		case err != nil:
+			return wrong(q, err)
+		case v.kind != single && (q.ReturnData == nil || *q.ReturnData):
+			return invalid("Error in expression '%s': an alarm must watch a single time series", *q.Id)
 		}
 	}
-	return period, nil
+	return nil
 }
 
 func plainStatistic(s string) bool {

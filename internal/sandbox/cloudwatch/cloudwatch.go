@@ -1,6 +1,7 @@
-// Package cloudwatch is the sandbox's CloudWatch: alarms with their settings,
-// tags, states and history. It knows which alarms AWS refuses to make; metrics
-// and the evaluation of alarms it does not have.
+// Package cloudwatch is the sandbox's CloudWatch: metrics of what the other
+// services do, read with metric math, and alarms on them, which change their
+// states, tell topics and keep a history. It knows which alarms AWS refuses to
+// make, and how late AWS's metrics are.
 package cloudwatch
 
 import (
@@ -19,7 +20,8 @@ import (
 
 // Service is CloudWatch.
 type Service struct {
-	bus *bus.Bus
+	bus     *bus.Bus
+	metrics *store
 
 	mu      sync.Mutex
 	alarms  map[string]*alarm
@@ -38,10 +40,12 @@ type alarm struct {
 	tags       bus.Tags
 }
 
-// New is CloudWatch with no alarms.
+// New is CloudWatch with no metrics and no alarms.
 func New(b *bus.Bus) *Service {
-	s := &Service{bus: b, alarms: map[string]*alarm{}}
+	s := &Service{bus: b, metrics: newStore(b.Timing), alarms: map[string]*alarm{}}
+	b.Metrics = s.metrics
 	b.ListTagged(s.tagged)
+	b.Background(s.run)
 	return s
 }
 
@@ -56,6 +60,10 @@ func (s *Service) Wire() wire.Service {
 		"SetAlarmState":           wire.Handle(s.setAlarmState),
 		"EnableAlarmActions":      wire.Handle(s.enableAlarmActions),
 		"DisableAlarmActions":     wire.Handle(s.disableAlarmActions),
+		"PutMetricData":           wire.Handle(s.putMetricData),
+		"GetMetricData":           wire.Handle(s.getMetricData),
+		"GetMetricStatistics":     wire.Handle(s.getMetricStatistics),
+		"ListMetrics":             wire.Handle(s.listMetrics),
 		"TagResource":             wire.Handle(s.tagResource),
 		"UntagResource":           wire.Handle(s.untagResource),
 		"ListTagsForResource":     wire.Handle(s.listTagsForResource),
@@ -90,7 +98,7 @@ func (s *Service) putMetricAlarm(_ context.Context, in *cloudwatch.PutMetricAlar
 		s.alarms[name] = a
 	}
 	a.settings, a.enabled, a.configured = *in, in.ActionsEnabled == nil || *in.ActionsEnabled, now
-	s.record(name, types.HistoryItemTypeConfigurationUpdate, `Alarm "`+name+`" `+verb)
+	s.record(name, types.HistoryItemTypeConfigurationUpdate, `Alarm "`+name+`" `+verb, "")
 	return &cloudwatch.PutMetricAlarmOutput{}, nil
 }
 
@@ -106,7 +114,7 @@ func (s *Service) deleteAlarms(_ context.Context, in *cloudwatch.DeleteAlarmsInp
 			continue
 		}
 		delete(s.alarms, name)
-		s.record(name, types.HistoryItemTypeConfigurationUpdate, `Alarm "`+name+`" deleted`)
+		s.record(name, types.HistoryItemTypeConfigurationUpdate, `Alarm "`+name+`" deleted`, "")
 	}
 	if len(missing) > 0 {
 		return nil, wire.Errorf("ResourceNotFound", "Alarm(s) %s do not exist", strings.Join(missing, ", "))
@@ -132,7 +140,7 @@ func (s *Service) switchActions(names []string, on bool) {
 	for _, name := range names {
 		if a := s.alarms[name]; a != nil && a.enabled != on {
 			a.enabled, a.configured = on, time.Now()
-			s.record(name, types.HistoryItemTypeConfigurationUpdate, `Alarm "`+name+`" updated`)
+			s.record(name, types.HistoryItemTypeConfigurationUpdate, `Alarm "`+name+`" updated`, "")
 		}
 	}
 }

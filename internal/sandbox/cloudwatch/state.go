@@ -18,30 +18,59 @@ import (
 const kept = 30 * 24 * time.Hour
 
 // record adds to the history. It is called with the lock held.
-func (s *Service) record(name string, kind types.HistoryItemType, summary string) {
+func (s *Service) record(name string, kind types.HistoryItemType, summary, data string) {
 	now := time.Now()
 	s.history = slices.DeleteFunc(s.history, func(h types.AlarmHistoryItem) bool { return now.Sub(*h.Timestamp) > kept })
-	s.history = append(s.history, types.AlarmHistoryItem{
+	item := types.AlarmHistoryItem{
 		AlarmName: aws.String(name), AlarmType: types.AlarmTypeMetricAlarm, HistoryItemType: kind,
 		HistorySummary: aws.String(summary), Timestamp: aws.Time(now),
-	})
+	}
+	if data != "" {
+		item.HistoryData = aws.String(data)
+	}
+	s.history = append(s.history, item)
+}
+
+// recordState adds a change of state, before it is made.
+func (s *Service) recordState(name string, a *alarm, state types.StateValue, reason string, data *string) {
+	type side struct {
+		Value  types.StateValue `json:"stateValue"`
+		Reason string           `json:"stateReason"`
+		Data   json.RawMessage  `json:"stateReasonData,omitempty"`
+	}
+	s.record(name, types.HistoryItemTypeStateUpdate, "Alarm updated from "+string(a.state)+" to "+string(state), encode(struct {
+		Version string `json:"version"`
+		Old     side   `json:"oldState"`
+		New     side   `json:"newState"`
+	}{"1.0", side{a.state, a.reason, []byte(aws.ToString(a.reasonData))}, side{state, reason, []byte(aws.ToString(data))}}))
 }
 
 func (s *Service) setAlarmState(_ context.Context, in *cloudwatch.SetAlarmStateInput) (*cloudwatch.SetAlarmStateOutput, error) {
 	if in.StateReasonData != nil && !json.Valid([]byte(*in.StateReasonData)) {
 		return nil, wire.Errorf("InvalidFormatFault", "StateReasonData is not valid JSON")
 	}
+	changes, err := s.set(in)
+	if err != nil {
+		return nil, err
+	}
+	s.act(changes)
+	return &cloudwatch.SetAlarmStateOutput{}, nil
+}
+
+// set puts an alarm into a state until it is evaluated again. Actions belong to
+// a change only.
+func (s *Service) set(in *cloudwatch.SetAlarmStateInput) ([]transition, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.alarms[*in.AlarmName]
-	if a == nil {
+	switch {
+	case a == nil:
 		return nil, wire.Errorf("ResourceNotFound", "Alarm %s does not exist", *in.AlarmName)
+	case a.state == in.StateValue:
+		a.reason, a.reasonData, a.stated = *in.StateReason, in.StateReasonData, time.Now()
+		return nil, nil
 	}
-	if a.state != in.StateValue {
-		s.record(*in.AlarmName, types.HistoryItemTypeStateUpdate, "Alarm updated from "+string(a.state)+" to "+string(in.StateValue))
-	}
-	a.state, a.reason, a.reasonData, a.stated = in.StateValue, *in.StateReason, in.StateReasonData, time.Now()
-	return &cloudwatch.SetAlarmStateOutput{}, nil
+	return []transition{s.turn(*in.AlarmName, in.StateValue, *in.StateReason, in.StateReasonData, time.Now())}, nil
 }
 
 func (s *Service) describeAlarmHistory(_ context.Context, in *cloudwatch.DescribeAlarmHistoryInput) (*cloudwatch.DescribeAlarmHistoryOutput, error) {
