@@ -6,8 +6,8 @@ LDFLAGS := -s -w
 
 .PHONY: build test race check lint bench compat crash models docs bundles clean
 
-build: ## one static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) .
+build: bundles ## one static binary, the functions in it
+	CGO_ENABLED=0 go build -trimpath -tags release -ldflags '$(LDFLAGS)' -o $(BIN) .
 
 test: ## what the README says
 	go test ./...

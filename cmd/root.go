@@ -126,11 +126,17 @@ func (e *env) prepare(c *cobra.Command) error {
 	case limit > 0:
 		ctx, cancel := context.WithTimeoutCause(c.Context(), limit, &timeoutError{limit})
 		context.AfterFunc(e.hard, cancel) // the process ends with the command
-		e.soft = ctx
+		// A call in flight is finished, unless it never is.
+		hard, kill := context.WithCancelCause(e.hard)
+		context.AfterFunc(ctx, func() { time.AfterFunc(grace, func() { kill(context.Cause(ctx)) }) })
+		e.hard, e.soft = hard, ctx
 		c.SetContext(ctx)
 	}
 	return nil
 }
+
+// grace is how long a call in flight may still take when --timeout is over.
+const grace = 10 * time.Second
 
 func (e *env) newConsole(f console.Format) *console.Console {
 	return console.New(console.Options{

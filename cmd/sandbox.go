@@ -184,6 +184,10 @@ func (e *env) sandboxEndpoint(ctx context.Context) (*connect.SandboxEndpoint, er
 	return &connect.SandboxEndpoint{URL: info.URL, Region: info.Region, Account: info.Account}, nil
 }
 
+// isSandbox says whether an account is the one that every sandbox pretends to
+// be, which no AWS account has the number of.
+func isSandbox(account string) bool { return account == sandbox.Account }
+
 // countCalls returns what says, with -v, how many calls the sandbox has counted
 // meanwhile: its word, not ours.
 func (e *env) countCalls(ctx context.Context, t *target) func() {

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -51,7 +52,7 @@ func (e *env) target(ctx context.Context, purge bool) (*target, error) {
 	e.announce(t)
 	t.pipeline = pipeline.New(pipeline.Settings{
 		Config: c, AWS: s.Config, Account: s.Account, Region: s.Region, Partition: s.Partition,
-		Architecture: e.architecture(), Code: e.code(c), PurgeData: purge,
+		Architecture: t.architecture(), Code: e.code(t), PurgeData: purge,
 	})
 	return t, nil
 }
@@ -71,20 +72,18 @@ func (e *env) announce(t *target) {
 }
 
 // architecture is what functions run on unless the configuration says: in a
-// sandbox this machine's own, where they are really run; on AWS the cheaper one.
-func (e *env) architecture() string {
-	if e.flags.sandbox && runtime.GOARCH == "amd64" {
+// sandbox, however it was named, this machine's own, where they are really run;
+// on AWS the cheaper one.
+func (t *target) architecture() string {
+	if isSandbox(t.session.Account) && runtime.GOARCH == "amd64" {
 		return bundle.X86
 	}
 	return bundle.ARM64
 }
 
 // code finds the functions' zip once, when the first function is compared.
-func (e *env) code(c *config.Config) func(context.Context) ([]byte, string, error) {
-	arch := c.Functions.Architecture
-	if arch == "" {
-		arch = e.architecture()
-	}
+func (e *env) code(t *target) func(context.Context) ([]byte, string, error) {
+	arch := cmp.Or(t.config.Functions.Architecture, t.architecture())
 	var (
 		once  sync.Once
 		found bundle.Package
@@ -93,7 +92,7 @@ func (e *env) code(c *config.Config) func(context.Context) ([]byte, string, erro
 	return func(ctx context.Context) ([]byte, string, error) {
 		once.Do(func() {
 			found, err = bundle.Find(ctx, bundle.Options{
-				Arch: arch, File: c.Functions.Package, Cache: e.cacheDir(),
+				Arch: arch, File: t.config.Functions.Package, Cache: e.cacheDir(),
 				Progress: func(text string) { e.console.Notef("%s", text) },
 			})
 			if err != nil {

@@ -147,7 +147,7 @@ func (r *run) change(stop context.Context, id resource.ID, c resource.Change) er
 	w := worker{
 		sort: r.opts.Sort,
 		note: note,
-		call: resource.WithNotes(resource.For(r.ctx, id), note),
+		call: resource.WithNotes(resource.Until(resource.For(r.ctx, id), stop), note),
 		wait: resource.WithNotes(resource.For(stop, id), note),
 	}
 	res.Outcome = Done

@@ -25,6 +25,20 @@ func Of(ctx context.Context) (id ID, ok bool) {
 	return id, ok
 }
 
+type stopKey struct{}
+
+// Until returns a context for work that goes on for now but is to begin nothing
+// new, another attempt of a failed call included, once stop ends.
+func Until(ctx, stop context.Context) context.Context { return context.WithValue(ctx, stopKey{}, stop) }
+
+// Stopped is why the work under ctx is to begin nothing new, nil while it may.
+func Stopped(ctx context.Context) error {
+	if stop, ok := ctx.Value(stopKey{}).(context.Context); ok {
+		return context.Cause(stop)
+	}
+	return nil
+}
+
 // Note says what the work under ctx is doing or waiting for, in words that fit
 // behind a resource's name: "waiting until the stream is ACTIVE". Without
 // WithNotes it does nothing.

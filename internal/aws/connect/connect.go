@@ -79,6 +79,7 @@ func Open(ctx context.Context, o Options) (Session, error) {
 		return Session{}, err
 	}
 	s.Config.Logger, s.Config.ClientLogMode = o.logger(), aws.LogRetries
+	s.Config.Retryer = patient(s.Config)
 	s.Config.APIOptions = append(s.Config.APIOptions, awsmiddleware.AddUserAgentKeyValue("ccsctl", o.Version))
 	if o.Log != nil {
 		s.Config.APIOptions = append(s.Config.APIOptions, logCalls(o.Log))
@@ -129,8 +130,11 @@ func (o Options) checkAccount(s Session, who *identity) error {
 		return fault.As(fault.Denied, fmt.Errorf("what answers at %s is account %s and no sandbox", o.Sandbox.URL, s.Account), "stop it, or run 'ccsctl sandbox stop' and try again")
 	}
 	if o.ExpectAccount != "" && s.Account != o.ExpectAccount {
-		return fault.As(fault.Denied, fmt.Errorf("this is account %s (%s), not the expected %s", s.Account, s.ARN, o.ExpectAccount),
-			"choose the profile of that account with --profile"+who.current())
+		hint := "choose the profile of that account with --profile" + who.current()
+		if o.Sandbox != nil {
+			hint = "leave out --sandbox to work in an account, or --expect-account to work in the sandbox"
+		}
+		return fault.As(fault.Denied, fmt.Errorf("this is account %s (%s), not the expected %s", s.Account, s.ARN, o.ExpectAccount), hint)
 	}
 	return nil
 }
