@@ -80,7 +80,7 @@ func (s *Service) Wire() wire.Service {
 func (s *Service) Key(ref string) (bus.Key, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k, err := s.find(ref)
+	k, err := s.resolve(ref)
 	if err != nil {
 		return bus.Key{}, false
 	}
@@ -91,7 +91,7 @@ func (s *Service) Key(ref string) (bus.Key, bool) {
 func (s *Service) ServiceMay(ref, service, action string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k, err := s.find(ref)
+	k, err := s.resolve(ref)
 	return err == nil && allows(k.policy, service, action)
 }
 
@@ -117,24 +117,35 @@ func (s *Service) bury() {
 	}
 }
 
-// find resolves a key id, key ARN, alias name or alias ARN. A key whose waiting
-// period is over is gone.
-func (s *Service) find(ref string) (*key, error) {
-	s.bury()
-	id := ref
-	if name, ok := s.bus.Name(ref, "kms", "key/"); ok {
-		id = name
-	}
+// resolve finds a key by its id, key ARN, alias name or alias ARN, for the few
+// operations that take all four, and for other services.
+func (s *Service) resolve(ref string) (*key, error) {
 	alias := ref
 	if name, ok := s.bus.Name(ref, "kms", "alias/"); ok {
 		alias = "alias/" + name
 	}
-	if strings.HasPrefix(alias, "alias/") {
-		target, ok := s.aliases[alias]
-		if !ok {
-			return nil, wire.Errorf("NotFoundException", "Alias %s is not found.", s.bus.ARN("kms", alias))
-		}
-		id = target
+	if !strings.HasPrefix(alias, "alias/") {
+		return s.find(ref)
+	}
+	s.bury()
+	target, ok := s.aliases[alias]
+	if !ok {
+		return nil, wire.Errorf("NotFoundException", "Alias %s is not found.", s.bus.ARN("kms", alias))
+	}
+	return s.find(target)
+}
+
+// find finds a key by its id or key ARN, which is all that most operations
+// take: "Specify the key ID or key ARN of the KMS key" (KMS API reference, for
+// example GetKeyPolicy). A key whose waiting period is over is gone.
+func (s *Service) find(ref string) (*key, error) {
+	s.bury()
+	if strings.HasPrefix(ref, "alias/") || strings.Contains(ref, ":alias/") {
+		return nil, wire.Errorf("NotFoundException", "Invalid keyId '%s'", ref)
+	}
+	id := ref
+	if name, ok := s.bus.Name(ref, "kms", "key/"); ok {
+		id = name
 	}
 	k, ok := s.keys[id]
 	if !ok {
@@ -191,7 +202,7 @@ func (s *Service) metadata(k *key) *types.KeyMetadata {
 func (s *Service) describeKey(_ context.Context, in *kms.DescribeKeyInput) (*kms.DescribeKeyOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k, err := s.find(*in.KeyId)
+	k, err := s.resolve(*in.KeyId)
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,10 @@ func TestRefusals(t *testing.T) {
 		code string
 	}{
 		"an alias that is not there": {func() error { _, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: none}); return err }, "NotFoundException"},
+		"an alias where only a key id goes": {func() error {
+			_, err := c.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: aws.String("alias/taken")})
+			return err
+		}, "NotFoundException"},
 		"an alias that is taken": {func() error {
 			_, err := c.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: aws.String("alias/taken"), TargetKeyId: id})
 			return err
