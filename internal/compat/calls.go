@@ -61,6 +61,7 @@ func cliCalls() []cliCall {
 		{command: "iam get-role --role-name nobodys", refused: "NoSuchEntity"},
 
 		{command: "kms describe-key --key-id alias/ccs-prod", query: "KeyMetadata.[KeyState,KeyManager]", want: `Enabled\s+CUSTOMER`},
+		{command: "kms get-key-policy --key-id alias/ccs-prod", refused: "NotFoundException"},
 		{command: "kms list-aliases", query: "Aliases[?AliasName=='alias/ccs-prod']|length(@)", want: "1"},
 		{command: "kms describe-key --key-id " + key + "12345678-1234-1234-1234-123456789012", refused: "NotFoundException"},
 
