@@ -58,6 +58,9 @@ func (s *Service) notify(action string, t transition) error {
 	if !strings.HasPrefix(action, "arn:"+bus.Partition+":sns:") {
 		return fmt.Errorf("the sandbox has no actions but those of SNS")
 	}
+	if s.bus.Publisher == nil {
+		return fmt.Errorf("nothing publishes to topics here")
+	}
 	_, err := s.bus.Publisher.Publish("cloudwatch.amazonaws.com", action, bus.Notification{
 		Subject: subject(t.new, t.name, t.message.Region), Message: encode(t.message)})
 	return err

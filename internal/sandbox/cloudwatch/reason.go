@@ -137,11 +137,13 @@ func (r rule) data(a *alarm, seen sight, points []point, now time.Time) string {
 	return encode(e)
 }
 
-// encode is for what always can be.
+// encode is for what always can be. CloudWatch leaves < and > as they are.
 func encode(v any) string {
-	data, err := json.Marshal(v)
-	if err != nil {
+	var out strings.Builder
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
 		panic(err)
 	}
-	return string(data)
+	return strings.TrimSuffix(out.String(), "\n")
 }
