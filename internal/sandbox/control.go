@@ -11,6 +11,7 @@ const (
 	ControlHealth = "/_sandbox/health"
 	ControlCalls  = "/_sandbox/calls"
 	ControlFaults = "/_sandbox/faults"
+	ControlOutbox = "/_sandbox/outbox" // a list of bus.Letter
 )
 
 // Health is what a sandbox says of itself.
@@ -46,6 +47,7 @@ func (s *Sandbox) control(aws http.Handler) http.Handler {
 		s.Calls.Reset()
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("GET "+ControlOutbox, func(w http.ResponseWriter, _ *http.Request) { reply(w, s.bus.Outbox.Letters()) })
 	mux.HandleFunc("GET "+ControlFaults, func(w http.ResponseWriter, _ *http.Request) { reply(w, s.Faults.List()) })
 	mux.HandleFunc("POST "+ControlFaults, func(w http.ResponseWriter, r *http.Request) {
 		var f Fault

@@ -126,6 +126,9 @@ type Notification struct {
 	Subject    string
 	Message    string
 	Attributes map[string]MessageAttribute
+	Structure  string // "json" when Message holds a text for each protocol
+	Group      string // for FIFO topics, as is Dedup
+	Dedup      string
 	// Source is the ARN of what a service publishes for, an alarm's say:
 	// policies may ask for it as aws:SourceArn. "" is unknown.
 	Source string

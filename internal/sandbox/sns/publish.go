@@ -63,8 +63,12 @@ func (s *Service) accept(t *topic, e *types.PublishBatchRequestEntry) (id string
 // entryOf is what a service publishes, in the form of the API.
 func entryOf(n bus.Notification) *types.PublishBatchRequestEntry {
 	e := &types.PublishBatchRequestEntry{Message: &n.Message}
-	if n.Subject != "" {
-		e.Subject = &n.Subject
+	for to, v := range map[**string]string{
+		&e.Subject: n.Subject, &e.MessageStructure: n.Structure, &e.MessageGroupId: n.Group, &e.MessageDeduplicationId: n.Dedup,
+	} {
+		if v != "" {
+			*to = &v
+		}
 	}
 	for name, v := range n.Attributes {
 		if e.MessageAttributes == nil {

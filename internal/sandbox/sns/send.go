@@ -223,5 +223,5 @@ func (s *Service) mail(d *delivery) {
 func (s *Service) Letters() []bus.Letter {
 	s.letterMu.Lock()
 	defer s.letterMu.Unlock()
-	return slices.Clone(s.letters[max(0, len(s.letters)-maxLetters):])
+	return append([]bus.Letter{}, s.letters[max(0, len(s.letters)-maxLetters):]...)
 }

@@ -1,6 +1,6 @@
 // Package stepfunctions is the sandbox's Step Functions: state machines, whose
 // definitions it reads and checks as the Amazon States Language wants, with
-// their tags and slow deletion.
+// their tags and slow deletion, and their executions with their histories.
 package stepfunctions
 
 import (
@@ -26,13 +26,19 @@ const principal = "states.amazonaws.com"
 type Service struct {
 	bus *bus.Bus
 
-	mu       sync.Mutex
-	machines map[string]*machine // by name
+	line line
+
+	mu         sync.Mutex
+	machines   map[string]*machine   // by name
+	executions map[string]*execution // by ARN
+	histories  []*execution          // closed ones that still have theirs, the first closed first
+	started    int                   // executions
 }
 
 // machine is one state machine.
 type machine struct {
 	name       string
+	arn        string
 	kind       types.StateMachineType
 	role       string
 	definition string
@@ -41,12 +47,14 @@ type machine struct {
 	tags       bus.Tags
 	created    time.Time
 	revision   string
-	gone       time.Time // end of DELETING; zero while ACTIVE
+	gone       time.Time // the soonest end of DELETING; zero while ACTIVE
+	open       int       // executions that run
 }
 
 // New is Step Functions with no state machines.
 func New(b *bus.Bus) *Service {
-	s := &Service{bus: b, machines: map[string]*machine{}}
+	s := &Service{bus: b, machines: map[string]*machine{}, executions: map[string]*execution{}, line: line{arrived: make(chan struct{}, 1)}}
+	b.Background(s.execute)
 	b.ListTagged(s.tagged)
 	return s
 }
@@ -60,6 +68,11 @@ func (s *Service) Wire() wire.Service {
 		"DeleteStateMachine":             wire.Handle(s.deleteStateMachine),
 		"ListStateMachines":              wire.Handle(s.listStateMachines),
 		"ValidateStateMachineDefinition": wire.Handle(s.validateStateMachineDefinition),
+		"StartExecution":                 wire.Handle(s.startExecution),
+		"StopExecution":                  wire.Handle(s.stopExecution),
+		"DescribeExecution":              wire.Handle(s.describeExecution),
+		"ListExecutions":                 wire.Handle(s.listExecutions),
+		"GetExecutionHistory":            wire.Handle(s.getExecutionHistory),
 		"TagResource":                    wire.Handle(s.tagResource),
 		"UntagResource":                  wire.Handle(s.untagResource),
 		"ListTagsForResource":            wire.Handle(s.listTagsForResource),
@@ -77,10 +90,17 @@ func (s *Service) tagged(add func(arn string, tags bus.Tags)) {
 
 func (s *Service) arn(name string) string { return s.bus.ARN("states", "stateMachine:"+name) }
 
-// sweep forgets the machines whose deletion is over.
+// sweep forgets the machines whose deletion is over, with their executions. A
+// deletion waits for what still runs.
 func (s *Service) sweep() {
 	now := time.Now()
-	maps.DeleteFunc(s.machines, func(_ string, m *machine) bool { return !m.gone.IsZero() && !now.Before(m.gone) })
+	maps.DeleteFunc(s.machines, func(_ string, m *machine) bool {
+		over := !m.gone.IsZero() && !now.Before(m.gone) && m.open == 0
+		if over {
+			maps.DeleteFunc(s.executions, func(_ string, e *execution) bool { return e.machine == m })
+		}
+		return over
+	})
 }
 
 // find looks a machine up by its ARN. An unknown one is nil.
@@ -130,7 +150,7 @@ func (s *Service) createStateMachine(_ context.Context, in *sfn.CreateStateMachi
 		return nil, err
 	}
 	m := &machine{
-		name: *in.Name, kind: in.Type, role: *in.RoleArn, definition: *in.Definition, tags: map[string]string{}, created: time.Now(),
+		name: *in.Name, arn: s.arn(*in.Name), kind: in.Type, role: *in.RoleArn, definition: *in.Definition, tags: map[string]string{}, created: time.Now(),
 		logging: in.LoggingConfiguration, tracing: in.TracingConfiguration, revision: bus.NewUUID(),
 	}
 	if m.kind == "" {
@@ -232,7 +252,8 @@ func (s *Service) updateStateMachine(_ context.Context, in *sfn.UpdateStateMachi
 	return &sfn.UpdateStateMachineOutput{UpdateDate: aws.Time(time.Now()), RevisionId: &m.revision}, nil
 }
 
-// deleteStateMachine starts a deletion. An unknown machine is no error.
+// deleteStateMachine starts a deletion. What runs ends at its next transition;
+// what has not begun to run ends at once. An unknown machine is no error.
 func (s *Service) deleteStateMachine(_ context.Context, in *sfn.DeleteStateMachineInput) (*sfn.DeleteStateMachineOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -242,6 +263,11 @@ func (s *Service) deleteStateMachine(_ context.Context, in *sfn.DeleteStateMachi
 	}
 	if m != nil && m.gone.IsZero() {
 		m.gone = time.Now().Add(s.bus.Timing.MachineDelete)
+		for _, e := range s.executions {
+			if e.machine == m && e.cancel == nil {
+				s.close(e, 0, nil, errDeleted)
+			}
+		}
 	}
 	return &sfn.DeleteStateMachineOutput{}, nil
 }
