@@ -1,7 +1,8 @@
 // Package sqs is the sandbox's Simple Queue Service: queues with their
 // attributes, tags and permissions to be a dead-letter queue, and the messages
-// in them, with visibility, FIFO groups and deduplication. It takes as long as
-// SQS does to spread a change and to let go of a name.
+// in them, with visibility, FIFO groups, deduplication and the tasks that move
+// dead letters back. It takes as long as SQS does to spread a change and to let
+// go of a name.
 package sqs
 
 import (
@@ -25,6 +26,7 @@ import (
 type Service struct {
 	bus      *bus.Bus
 	sequence atomic.Uint64 // of the last message in any FIFO queue
+	tasks    *tasks
 
 	mu       sync.RWMutex
 	queues   map[string]*queue    // by name
@@ -56,9 +58,10 @@ type queue struct {
 
 // New is SQS with no queues.
 func New(b *bus.Bus) *Service {
-	s := &Service{bus: b, queues: map[string]*queue{}, released: map[string]time.Time{}}
+	s := &Service{bus: b, tasks: newTasks(), queues: map[string]*queue{}, released: map[string]time.Time{}}
 	b.Queues, b.QueueData = s, s
 	b.Background(s.gauge)
+	b.Background(s.move)
 	b.ListTagged(s.tagged)
 	return s
 }
@@ -78,6 +81,9 @@ func (s *Service) Wire() wire.Service {
 		"TagQueue":                     wire.Handle(s.tagQueue),
 		"UntagQueue":                   wire.Handle(s.untagQueue),
 		"PurgeQueue":                   wire.Handle(s.purgeQueue),
+		"StartMessageMoveTask":         wire.Handle(s.startMessageMoveTask),
+		"ListMessageMoveTasks":         wire.Handle(s.listMessageMoveTasks),
+		"CancelMessageMoveTask":        wire.Handle(s.cancelMessageMoveTask),
 		"SendMessage":                  wire.Handle(s.sendMessage),
 		"SendMessageBatch":             wire.Handle(s.sendMessageBatch),
 		"ReceiveMessage":               wire.Handle(s.receiveMessage),
