@@ -21,6 +21,8 @@ type function struct {
 	zip      []byte
 	tags     bus.Tags
 	reserved *int32 // concurrency
+	running  int32  // invocations under way
+	pool     *pool  // nil before the first invocation
 
 	settings types.FunctionConfiguration // all but the states
 	active   time.Time                   // Pending until then
@@ -185,6 +187,9 @@ func (s *Service) deleteFunction(_ context.Context, in *lambda.DeleteFunctionInp
 		return nil, err
 	}
 	delete(s.functions, f.name)
+	if f.pool != nil {
+		f.pool.retire()
+	}
 	return &wire.Raw{Status: http.StatusNoContent}, nil
 }
 

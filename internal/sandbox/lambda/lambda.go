@@ -1,14 +1,18 @@
 // Package lambda is the sandbox's Lambda: functions with their code and states,
-// and the event source mappings that feed them. It checks what AWS checks when
-// these are made and changed; zips are kept as they came.
+// their invocations, which really run the code, and the event source mappings
+// that feed them from streams and queues. It checks what AWS checks when these
+// are made and changed, and when they are at work.
 package lambda
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -26,12 +30,22 @@ type Service struct {
 	mu        sync.Mutex
 	functions map[string]*function // by name
 	mappings  map[string]*mapping  // by UUID
+	events    []event              // accepted and not yet begun
+	pools     []*pool              // that may have environments
+
+	accepted chan struct{}        // told when there are events
+	rewired  chan struct{}        // told when a mapping changed
+	home     atomic.Pointer[home] // while the sandbox runs
 }
 
 // New is Lambda with no functions.
 func New(b *bus.Bus) *Service {
-	s := &Service{bus: b, functions: map[string]*function{}, mappings: map[string]*mapping{}}
-	b.Functions = s
+	s := &Service{
+		bus: b, functions: map[string]*function{}, mappings: map[string]*mapping{},
+		accepted: make(chan struct{}, 1), rewired: make(chan struct{}, 1),
+	}
+	b.Functions, b.Invoker = s, s
+	b.Background(s.live)
 	b.ListTagged(s.tagged)
 	return s
 }
@@ -49,6 +63,7 @@ func (s *Service) Wire() wire.Service {
 		"PutFunctionConcurrency":      wire.Handle(s.putFunctionConcurrency),
 		"GetFunctionConcurrency":      wire.Handle(s.getFunctionConcurrency),
 		"DeleteFunctionConcurrency":   wire.Handle(s.deleteFunctionConcurrency),
+		"Invoke":                      wire.Handle(s.invoke),
 		"CreateEventSourceMapping":    wire.Handle(s.createEventSourceMapping),
 		"GetEventSourceMapping":       wire.Handle(s.getEventSourceMapping),
 		"ListEventSourceMappings":     wire.Handle(s.listEventSourceMappings),
@@ -58,6 +73,33 @@ func (s *Service) Wire() wire.Service {
 		"UntagResource":               wire.Handle(s.untagResource),
 		"ListTags":                    wire.Handle(s.listTags),
 	}}
+}
+
+// live runs functions and feeds them until ctx ends.
+func (s *Service) live(ctx context.Context) {
+	h := newHome(ctx, s.bus)
+	s.home.Store(h)
+	var work works
+	work.Go(func() { s.runEvents(ctx, &work) })
+	work.Go(func() { s.feed(ctx) })
+	for sleep(ctx, idleLife/2) {
+		s.trim(time.Now().Add(-idleLife))
+	}
+	work.Wait()
+	s.home.Store(nil)
+	h.close()
+	s.trim(time.Now().Add(time.Second))
+}
+
+// trim ends the environments that have been idle since before the given time.
+func (s *Service) trim(before time.Time) {
+	s.mu.Lock()
+	s.pools = slices.DeleteFunc(s.pools, (*pool).over)
+	all := slices.Clone(s.pools)
+	s.mu.Unlock()
+	for _, p := range all {
+		p.trim(before)
+	}
 }
 
 // page cuts a page of at most most names, whatever the caller wishes.

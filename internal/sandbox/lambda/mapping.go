@@ -38,6 +38,9 @@ type mapping struct {
 
 	transition string
 	until      time.Time
+
+	change   int // counts what was changed, so that its feeder begins anew
+	progress *progress
 }
 
 func (m *mapping) state() string {
@@ -52,6 +55,7 @@ func (m *mapping) state() string {
 }
 
 func (m *mapping) move(transition string, d time.Duration) {
+	m.change++
 	m.transition, m.until = transition, time.Now().Add(d)
 	m.settings.LastModified = aws.Time(time.Now())
 }
@@ -70,14 +74,35 @@ func (s *Service) view(m *mapping) *types.EventSourceMappingConfiguration {
 // it reads: the mapping is Enabled all the same.
 func (s *Service) lastResult(m *mapping) string {
 	f, ok := s.functions[m.function]
-	stream, found := s.bus.Streams.Stream(m.source.arn)
-	if m.state() != enabled || !ok || !found || stream.KeyRef == "" {
-		return "No records processed"
+	if m.state() != enabled || !ok {
+		return noRecords
 	}
-	if key, ok := s.bus.Keys.Key(stream.KeyRef); ok && !s.bus.Roles.Allowed(*f.settings.Role, "kms:Decrypt", key.ARN) {
+	if problem := s.unreadable(m.source.arn, *f.settings.Role); problem != "" {
+		return problem
+	}
+	return m.progress.last()
+}
+
+// The results of processing.
+const (
+	noRecords  = "No records processed"
+	allRight   = "OK"
+	callFailed = "PROBLEM: Function call failed"
+)
+
+// unreadable says why a role can't read a stream, "" when it can.
+func (s *Service) unreadable(arn, role string) string {
+	stream, found := s.bus.Streams.Stream(arn)
+	if !found {
+		return "PROBLEM: Stream not found: " + arn
+	}
+	if !s.bus.Roles.Allowed(role, "kinesis:GetRecords", arn) {
+		return "PROBLEM: Lambda is not authorized to perform kinesis:GetRecords on the stream."
+	}
+	if key, ok := s.bus.Keys.Key(stream.KeyRef); ok && stream.KeyRef != "" && !s.bus.Roles.Allowed(role, "kms:Decrypt", key.ARN) {
 		return "PROBLEM: Lambda is not authorized to perform kms:Decrypt on the key of the stream."
 	}
-	return "No records processed"
+	return ""
 }
 
 // sweep forgets the mappings whose deletion is over.
@@ -117,7 +142,7 @@ func (s *Service) createEventSourceMapping(_ context.Context, in *lambda.CreateE
 	if err := src.checkStart(in); err != nil {
 		return nil, err
 	}
-	m := &mapping{uuid: bus.NewUUID(), function: f.name, source: src, tags: map[string]string{}, enabled: in.Enabled == nil || *in.Enabled, settings: src.defaults()}
+	m := &mapping{uuid: bus.NewUUID(), function: f.name, source: src, tags: map[string]string{}, enabled: in.Enabled == nil || *in.Enabled, settings: src.defaults(), progress: newProgress()}
 	if err := retag(m.tags, in.Tags); err != nil {
 		return nil, err
 	}
@@ -131,6 +156,7 @@ func (s *Service) createEventSourceMapping(_ context.Context, in *lambda.CreateE
 	m.settings.StartingPosition, m.settings.StartingPositionTimestamp = in.StartingPosition, in.StartingPositionTimestamp
 	m.move(creating, s.bus.Timing.MappingChange)
 	s.mappings[m.uuid] = m
+	wake(s.rewired)
 	return s.view(m), nil
 }
 
@@ -250,6 +276,7 @@ func (s *Service) updateEventSourceMapping(_ context.Context, in *lambda.UpdateE
 	}
 	changed.move(transition, s.bus.Timing.MappingChange)
 	*m = changed
+	wake(s.rewired)
 	return s.view(m), nil
 }
 
@@ -261,6 +288,7 @@ func (s *Service) deleteEventSourceMapping(_ context.Context, in *lambda.DeleteE
 		return nil, err
 	}
 	m.move(deleting, s.bus.Timing.MappingDelete)
+	wake(s.rewired)
 	out := s.view(m)
 	out.State = aws.String(deleting)
 	return out, nil
