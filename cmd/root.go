@@ -172,16 +172,16 @@ func (e *env) config() (*config.Config, error) {
 	if e.loaded != nil {
 		return e.loaded, nil
 	}
-	overrides := map[string]any{}
+	var overrides []config.Override
 	if e.flags.kmsKeyID != "" {
-		overrides["kms_key_id"] = e.flags.kmsKeyID
+		overrides = append(overrides, config.Override{Key: "kms_key_id", Value: e.flags.kmsKeyID, Flag: "--kms-key-id"})
 	}
 	for _, pair := range e.flags.set {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok {
 			return nil, fault.Usagef("--set %s: want key=value", strconv.Quote(pair))
 		}
-		overrides[key] = value
+		overrides = append(overrides, config.Override{Key: key, Value: value, Flag: "--set " + key})
 	}
 	source := config.Source{Files: e.flags.files, Environment: e.flags.environment, Env: os.Environ(), Overrides: overrides}
 	c, err := config.Load(source)

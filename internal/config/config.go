@@ -110,11 +110,18 @@ func (c *Config) Name(what string) string {
 // Source is where Load looks. The zero Source finds the default file in the
 // working directory and nothing else.
 type Source struct {
-	Files       []string       // read in order; none means the default file
-	Environment string         // of the --environment flag, "" when absent
-	Env         []string       // as os.Environ; only CCSCTL_*, XDG_CONFIG_HOME and HOME are looked at
-	Overrides   map[string]any // values of flags that were given, by key
-	Dir         string         // relative files are relative to it; "" is the working directory
+	Files       []string   // read in order; none means the default file
+	Environment string     // of the --environment flag, "" when absent
+	Env         []string   // as os.Environ; only CCSCTL_*, XDG_CONFIG_HOME and HOME are looked at
+	Overrides   []Override // of flags that were given; later ones win
+	Dir         string     // relative files are relative to it; "" is the working directory
+}
+
+// Override is a value that was given by a flag, over all files and variables.
+type Override struct {
+	Key   string
+	Value string
+	Flag  string // what mistakes in it are told of: --kms-key-id, --set KEY
 }
 
 // Load reads every source once and returns the configuration, or an error of

@@ -76,7 +76,7 @@ func TestALaterKeySilencesTheNote(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, src := range map[string]Source{
-		"flag":     {Overrides: map[string]any{"kms_key_id": "alias/ccs"}},
+		"flag":     {Overrides: []Override{{"kms_key_id", "alias/ccs", "--kms-key-id"}}},
 		"variable": {Env: []string{"CCSCTL_KMS_KEY_ID=alias/ccs"}},
 	} {
 		if c := mustLoad(t, src, "s.tf", string(tf)); c.KMSKeyID != "alias/ccs" || c.Notes != nil {
@@ -145,7 +145,7 @@ func TestLaterSourcesWin(t *testing.T) {
 	}
 	src := Source{
 		Env:       []string{"CCSCTL_KINESIS_SHARD_COUNT=13", "CCSCTL_AUTOSCALING_SCALE_IN_COOLDOWN=2m", "CCSCTL_KMS_KEY_ID=", "CCSCTL_REGION=x", "CCSCTL_SANDBOX_FAULTS=y"},
-		Overrides: map[string]any{"kinesis_shard_count": 14},
+		Overrides: []Override{{"kinesis_shard_count", "15", "--set kinesis_shard_count"}, {"kinesis_shard_count", "14", "--set kinesis_shard_count"}},
 	}
 	c := mustLoad(t, src, files...)
 	got := map[string]string{}
@@ -157,7 +157,7 @@ func TestLaterSourcesWin(t *testing.T) {
 		got[s.Key] = string(text) + " " + s.Origin
 	}
 	for key, want := range map[string]string{
-		"kinesis_shard_count":           "14 --kinesis-shard-count",
+		"kinesis_shard_count":           "14 --set kinesis_shard_count",
 		"autoscaling.scale_in_cooldown": `"2m" CCSCTL_AUTOSCALING_SCALE_IN_COOLDOWN`,
 		"autoscaling.max_shards":        "31 2.yaml:2",
 		"autoscaling.min_shards":        "3 1.yaml:5",
@@ -185,7 +185,7 @@ environments:
 	for name, src := range map[string]Source{
 		"flag":     {Environment: "dev", Env: []string{"CCSCTL_ENVIRONMENT=prod"}},
 		"variable": {Env: []string{"CCSCTL_ENVIRONMENT=dev"}},
-		"override": {Overrides: map[string]any{"environment": "dev"}},
+		"override": {Overrides: []Override{{"environment", "dev", "--set environment"}}},
 	} {
 		c := mustLoad(t, src, "ccsctl.yaml", file)
 		if c.Environment != "dev" || c.Stream.Shards != 1 || c.DataLake.Bucket != "ccs-lake-dev" || !maps.Equal(c.Tags, map[string]string{"Owner": "fleet", "Stage": "dev"}) {

@@ -152,10 +152,6 @@ func (k key) env() string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(k.name, ".", "_"))
 }
 
-func (k key) flag() string {
-	return "--" + strings.NewReplacer(".", "-", "_", "-").Replace(k.name)
-}
-
 func find(match func(key) bool) (key, bool) {
 	i := slices.IndexFunc(keys, match)
 	if i < 0 {

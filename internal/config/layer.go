@@ -69,8 +69,10 @@ func (r *reading) environment(src Source) (string, Origin) {
 	if src.Environment != "" {
 		return src.Environment, Origin{Flag: "--environment"}
 	}
-	if name, ok := src.Overrides["environment"].(string); ok && name != "" {
-		return name, Origin{Flag: "--environment"}
+	for _, o := range slices.Backward(src.Overrides) {
+		if o.Key == "environment" && o.Value != "" {
+			return o.Value, Origin{Flag: o.Flag}
+		}
 	}
 	if name := src.getenv("CCSCTL_ENVIRONMENT"); name != "" {
 		return name, Origin{Env: "CCSCTL_ENVIRONMENT"}
@@ -219,13 +221,14 @@ func (r *reading) envLayer(environ []string) *layer {
 
 func (r *reading) flagLayer(src Source) *layer {
 	l := newLayer()
-	for _, name := range sorted(src.Overrides) {
-		k, ok := named(name)
+	for _, o := range src.Overrides {
+		at := Origin{Flag: o.Flag}
+		k, ok := named(o.Key)
 		if !ok {
-			r.add(Origin{}, name, "unknown key%s", didYouMean(nearestKey(name)))
+			r.add(at, o.Key, "unknown key%s", didYouMean(nearestKey(o.Key)))
 			continue
 		}
-		r.set(k, src.Overrides[name], name, func(string) Origin { return Origin{Flag: k.flag()} }, l)
+		r.set(k, o.Value, o.Key, func(string) Origin { return at }, l)
 	}
 	if src.Environment != "" {
 		l.values["environment"], l.origins["environment"] = src.Environment, Origin{Flag: "--environment"}

@@ -164,14 +164,15 @@ functions: {architecture: arm, memory_mb: 64, log_retention_days: 31, package: b
 		}},
 		{name: "variables and flags", src: Source{
 			Env:       []string{"CCSCTL_KINESIS_SHARD_COUNT=many", "CCSCTL_KINESIS_SHARDCOUNT=3", "CCSCTL_TAGS=a=b", "CCSCTL_DATA_LAKE_BUFFER_MB=1"},
-			Overrides: map[string]any{"kms_key": "x", "autoscaling.max_shards": "lots"},
+			Overrides: []Override{{"autoscaling.max_shards", "lots", "--set autoscaling.max_shards"}, {"kms_key", "x", "--set kms_key"}, {"kms_key_id", "a key", "--kms-key-id"}},
 		}, want: []string{
 			`CCSCTL_KINESIS_SHARDCOUNT: unknown variable; did you mean CCSCTL_KINESIS_SHARD_COUNT?`,
 			`CCSCTL_KINESIS_SHARD_COUNT: want a whole number, got "many"`,
 			`CCSCTL_TAGS: tags is a map of text: write it in a file`,
-			`--autoscaling-max-shards: want a whole number, got "lots"`,
-			`kms_key: unknown key; did you mean kms_key_id?`,
+			`--set autoscaling.max_shards: want a whole number, got "lots"`,
+			`--set kms_key: unknown key; did you mean kms_key_id?`,
 			`CCSCTL_DATA_LAKE_BUFFER_MB: want 64 to 128, got 1`,
+			`--kms-key-id: want a key id, a key ARN, alias/name or an alias ARN, got "a key"`,
 		}},
 		{name: "references.tf", file: `module "x" {
   project_name        = "ccs"

@@ -21,7 +21,7 @@ func (s Subscriptions) topics() []topic {
 var protocols = []string{"email", "email-json", "sms", "https", "http", "sqs", "lambda"}
 
 func (c checker) subscriptions() {
-	for _, t := range c.Config.Subscriptions.topics() {
+	for _, t := range c.Subscriptions.topics() {
 		if !c.sound(t.key) {
 			continue
 		}
