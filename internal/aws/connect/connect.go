@@ -40,9 +40,9 @@ type Options struct {
 	ExpectAccount string
 	// Version of the program, for the User-Agent header.
 	Version string
-	// Log takes a record of every call and what the SDK says of its retries;
-	// nil drops them. It is all for debugging: what matters comes back as an
-	// error.
+	// Log takes a record of every call and what the SDK says of its retries, all
+	// for debugging, and in the SDK's own words why there are no credentials;
+	// nil drops them. What matters comes back as an error.
 	Log *slog.Logger
 	// Sandbox, when set, is where to connect; Profile, Region and EndpointURL
 	// are then not looked at.
@@ -90,6 +90,9 @@ func Open(ctx context.Context, o Options) (Session, error) {
 		return Session{}, who.noRegion()
 	}
 	if _, err := s.Config.Credentials.Retrieve(ctx); err != nil {
+		if o.Log != nil {
+			o.Log.Info("aws credentials", "failed", err)
+		}
 		return Session{}, who.explainCredentials(ctx, err)
 	}
 	out, err := sts.NewFromConfig(s.Config).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})

@@ -74,6 +74,11 @@ func is[E error](err error) bool {
 	return ok
 }
 
+// errNoCredentials stands for what the SDK says when nothing gave it any. Its
+// chain ends with the metadata service of EC2, so its own words are about a
+// machine that hardly anybody is on.
+var errNoCredentials = errors.New("no AWS credentials were found")
+
 // explainCredentials is about a failure to get hold of any credentials. The SDK
 // has types for few of these; the rest only its words tell.
 func (i *identity) explainCredentials(ctx context.Context, err error) error {
@@ -91,7 +96,7 @@ func (i *identity) explainCredentials(ctx context.Context, err error) error {
 	case apierr.Expired(err):
 		return i.expired(err)
 	case strings.Contains(text, "no EC2 IMDS role found"), strings.Contains(text, "static credentials are empty"):
-		return denied(fmt.Errorf("no AWS credentials were found: %w", err), "run 'aws configure%s' or 'aws configure sso', choose a profile with --profile, or use --sandbox, which needs none", i.flag())
+		return denied(errNoCredentials, "run 'aws configure%s' or 'aws configure sso', choose a profile with --profile, or use --sandbox, which needs none", i.flag())
 	case apierr.Denied(err) && strings.Contains(text, "AssumeRole"):
 		return denied(err, "check that %s may take the role and that its trust policy lets them", i.whose())
 	case unreachable(err):
