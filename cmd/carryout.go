@@ -271,7 +271,7 @@ func (v *outcomeView) err(ctx context.Context, verb string) error {
 	}
 	again := fmt.Sprintf("run 'ccsctl %s' again", verb)
 	if cause != nil {
-		if cause == errSignal {
+		if errors.Is(cause, errSignal) {
 			kind = fault.Interrupted
 		}
 		errs = append(errs, fmt.Errorf("%s: %w: %d changed, %d not finished", verb, cause, v.Counts[plan.Done], v.bad()-len(errs)))

@@ -103,7 +103,7 @@ const sweepPatience = 2 * time.Minute
 // kept on purpose.
 func (e *env) proveGone(ctx context.Context, t *target, out *outcomeView) error {
 	found, err := sweep.New(t.session.Config, t.pipeline.Owner()).Left(ctx, sweepPatience)
-	if cause := cut(err, ctx); cause == errSignal {
+	if cause := cut(err, ctx); errors.Is(cause, errSignal) {
 		return fault.As(fault.Interrupted, fmt.Errorf("%w while looking for what is left", cause), "run 'ccsctl down' again to look")
 	}
 	if err != nil {

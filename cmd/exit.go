@@ -77,7 +77,7 @@ func explain(err error, ctx context.Context) error {
 		return err
 	}
 	switch cause := cut(err, ctx); {
-	case cause == errSignal:
+	case errors.Is(cause, errSignal):
 		return fault.As(fault.Interrupted, errSignal, "")
 	case cause != nil:
 		return fault.As(fault.Failed, cause, "raise --timeout")

@@ -81,7 +81,7 @@ listens. One that runs with other settings is left alone: stop it first.`,
 		Example: "  ccsctl sandbox start\n  ccsctl sandbox start --timing aws --addr 127.0.0.1:4566",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			info, err := startSandbox(c.Context(), e, o.daemon(e.flags.region))
+			info, err := startSandbox(c.Context(), o.daemon(e.flags.region))
 			if err != nil {
 				return err
 			}
@@ -94,7 +94,7 @@ listens. One that runs with other settings is left alone: stop it first.`,
 
 // startSandbox finds the running sandbox or starts one. One that differs from
 // what was asked for is an error: its state is somebody's work.
-func startSandbox(ctx context.Context, e *env, o daemon.Options) (daemon.Info, error) {
+func startSandbox(ctx context.Context, o daemon.Options) (daemon.Info, error) {
 	info, err := daemon.Start(ctx, o)
 	if err != nil {
 		return info, fmt.Errorf("sandbox: %w", err)
@@ -174,7 +174,7 @@ func (e *env) sandboxEndpoint(ctx context.Context) (*connect.SandboxEndpoint, er
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	info, err := startSandbox(ctx, e, daemon.Options{Region: e.flags.region})
+	info, err := startSandbox(ctx, daemon.Options{Region: e.flags.region})
 	if err != nil {
 		return nil, err
 	}

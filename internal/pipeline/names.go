@@ -37,10 +37,6 @@ func (n names) suffix() string {
 
 func (n names) topic(what string) string { return n.arn("sns", n.name(what)) }
 
-func (n names) delivery() string { return n.arn("firehose", "deliverystream/"+n.name("data-lake")) }
-
-func (n names) function(what string) string { return n.arn("lambda", "function:"+n.name(what)) }
-
 func (n names) machine() string { return n.arn("states", "stateMachine:"+n.name("emergency")) }
 
 func (n names) logGroup(group string) string { return n.arn("logs", "log-group:"+group) }

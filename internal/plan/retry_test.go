@@ -25,11 +25,12 @@ func sortTrouble(err error) resource.Trouble {
 }
 
 // run applies one step and says how it ended and how long it took.
-func run(t *testing.T, s resource.Step) (err error, took time.Duration) {
+func run(t *testing.T, s resource.Step) (took time.Duration, err error) {
 	t.Helper()
 	start := time.Now()
 	results := apply(t, compute(t, []*thing{does("a", s)}), plan.Options{Sort: sortTrouble})
-	return results[0].Err, time.Since(start)
+	took = time.Since(start)
+	return took, results[0].Err
 }
 
 // TestPatienceByTrouble says for each kind of trouble how long it is borne when
@@ -50,7 +51,7 @@ func TestPatienceByTrouble(t *testing.T) {
 			for _, answer := range []time.Duration{0, time.Second} {
 				synctest.Test(t, func(t *testing.T) {
 					tries := 0
-					err, took := run(t, step(func(context.Context) error {
+					took, err := run(t, step(func(context.Context) error {
 						time.Sleep(answer)
 						tries++
 						return trouble(c.kind)
@@ -72,7 +73,7 @@ func TestPatienceByTrouble(t *testing.T) {
 			}
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				if err, took := run(t, step(func(context.Context) error {
+				if took, err := run(t, step(func(context.Context) error {
 					if time.Since(start) < c.total/2 {
 						return trouble(c.kind)
 					}
@@ -88,7 +89,7 @@ func TestPatienceByTrouble(t *testing.T) {
 func TestLastingTroubleEndsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
-		err, took := run(t, step(func(context.Context) error { tries++; return trouble(resource.Lasting) }))
+		took, err := run(t, step(func(context.Context) error { tries++; return trouble(resource.Lasting) }))
 		if took != 0 || tries != 1 || err == nil || err.Error() != "test:Do: AWS says: lasting" {
 			t.Errorf("%v after %v and %d tries", err, took, tries)
 		}
@@ -103,7 +104,7 @@ func TestLastingTroubleEndsAtOnce(t *testing.T) {
 func TestLongWaitMayMeetTroubleNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		err, _ := run(t, resource.Step{Call: "test:Do", Do: ok, Patience: 2 * time.Hour, Wait: func(ctx context.Context) error {
+		_, err := run(t, resource.Step{Call: "test:Do", Do: ok, Patience: 2 * time.Hour, Wait: func(ctx context.Context) error {
 			if err := resource.Sleep(ctx, 3*time.Minute); err != nil {
 				return err
 			}
@@ -140,7 +141,7 @@ func TestStepEndsWithItsPatience(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c.step.Patience = 30 * time.Second
-				err, took := run(t, c.step)
+				took, err := run(t, c.step)
 				if err == nil || err.Error() != c.says {
 					t.Errorf("got %v, want %s", err, c.says)
 				}

@@ -98,14 +98,14 @@ func TestPollPacesItself(t *testing.T) {
 func TestPollEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("broken")
-		if err := resource.Poll(t.Context(), "", func(context.Context) (bool, error) { return false, broken }); err != broken {
+		if err := resource.Poll(t.Context(), "", func(context.Context) (bool, error) { return false, broken }); !errors.Is(err, broken) {
 			t.Errorf("got %v, want what ready said", err)
 		}
 		enough := errors.New("enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel(enough) })
 		start := time.Now()
-		if err := resource.Poll(ctx, "", func(context.Context) (bool, error) { return false, nil }); err != enough || time.Since(start) != time.Second {
+		if err := resource.Poll(ctx, "", func(context.Context) (bool, error) { return false, nil }); !errors.Is(err, enough) || time.Since(start) != time.Second {
 			t.Errorf("got %v after %v, want the cause at once", err, time.Since(start))
 		}
 	})

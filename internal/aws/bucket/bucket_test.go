@@ -270,7 +270,8 @@ func TestDataIsKept(t *testing.T) {
 func TestPurge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, cfg := sandboxtest.New(t, sandbox.Options{})
-		c, b := client(cfg), up(t, cfg, purging())
+		c := client(cfg)
+		up(t, cfg, purging())
 		_, err := c.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: aws.String(name), VersioningConfiguration: &types.VersioningConfiguration{Status: "Enabled"}})
 		must(t, err)
 		for i := range 510 {
@@ -290,7 +291,7 @@ func TestPurge(t *testing.T) {
 			}
 			s.ServeHTTP(w, r)
 		})
-		b = bucket.New(sandboxtest.Config(s, flushing), purging())
+		b := bucket.New(sandboxtest.Config(s, flushing), purging())
 		change := removal(t, b)
 		want := []string{"s3:DeleteObjects", "s3:AbortMultipartUpload", "s3:DeleteBucket"}
 		if d := cmp.Diff(want, change.Calls()); d != "" || change.Action != resource.Delete || !strings.Contains(change.Reason, "more than 1000 objects") {

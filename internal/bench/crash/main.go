@@ -83,15 +83,14 @@ func run(ctx context.Context, parallel, every int, verbose bool) (passed, failed
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			switch {
-			case err == nil:
-				passed++
-				tally[k.verb]++
-			default:
+			if err != nil {
 				failed++
 				fmt.Printf("%s killed at call %d: %v\n", k.verb, k.call, err)
+				return
 			}
-			if verbose && err == nil {
+			passed++
+			tally[k.verb]++
+			if verbose {
 				fmt.Printf("%s killed at call %d: converged\n", k.verb, k.call)
 			}
 		})

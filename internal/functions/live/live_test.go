@@ -61,10 +61,13 @@ func TestIngestReportsTheEntryThatSQSRefused(t *testing.T) {
 	var batches []int
 	h := handler(t, environment.Ingest, endpoint(t, func(operation, body string) (int, string) {
 		var in struct {
-			QueueUrl string
-			Entries  []struct{ Id, MessageBody, MessageGroupId, MessageDeduplicationId string }
+			QueueURL string `json:"QueueUrl"`
+			Entries  []struct {
+				ID                                                  string `json:"Id"`
+				MessageBody, MessageGroupId, MessageDeduplicationId string
+			}
 		}
-		if err := json.Unmarshal([]byte(body), &in); err != nil || operation != "SendMessageBatch" || !strings.HasSuffix(in.QueueUrl, ".fifo") {
+		if err := json.Unmarshal([]byte(body), &in); err != nil || operation != "SendMessageBatch" || !strings.HasSuffix(in.QueueURL, ".fifo") {
 			t.Errorf("%s %s: %v", operation, body, err)
 		}
 		batches = append(batches, len(in.Entries))
@@ -74,10 +77,10 @@ func TestIngestReportsTheEntryThatSQSRefused(t *testing.T) {
 				t.Errorf("message group %q, want the vehicle", e.MessageGroupId)
 			}
 			if e.MessageDeduplicationId == "e13" {
-				bad = append(bad, fmt.Sprintf(`{"Id":%q,"Code":"InternalError","SenderFault":false}`, e.Id))
+				bad = append(bad, fmt.Sprintf(`{"Id":%q,"Code":"InternalError","SenderFault":false}`, e.ID))
 				continue
 			}
-			good = append(good, fmt.Sprintf(`{"Id":%q,"MessageId":"m","MD5OfMessageBody":"%x"}`, e.Id, md5.Sum([]byte(e.MessageBody))))
+			good = append(good, fmt.Sprintf(`{"Id":%q,"MessageId":"m","MD5OfMessageBody":"%x"}`, e.ID, md5.Sum([]byte(e.MessageBody))))
 		}
 		return 200, fmt.Sprintf(`{"Successful":[%s],"Failed":[%s]}`, strings.Join(good, ","), strings.Join(bad, ","))
 	}))

@@ -77,12 +77,12 @@ type Roles interface {
 	Allowed(role, action, resource string) bool
 }
 
-// Refusal of a role.
+// RoleError says why a role can not be used.
 type RoleError string
 
 func (e RoleError) Error() string { return string(e) }
 
-// Why a role can't be used.
+// The refusals of roles.
 const (
 	NotSpread RoleError = "the role is not known here yet" // made less than Timing.RoleSpread ago
 	Refused   RoleError = "the role can not be assumed"    // absent, or its trust policy says no

@@ -48,9 +48,11 @@ func TestWhatADeadSandboxLeftIsRemoved(t *testing.T) {
 			}
 		})
 	}
-	if _, err := http.Get(other.URL + sandbox.ControlHealth); err != nil {
-		t.Errorf("the other was stopped: %v", err)
+	res, err := http.Get(other.URL + sandbox.ControlHealth)
+	if err != nil {
+		t.Fatalf("the other was stopped: %v", err)
 	}
+	res.Body.Close()
 }
 
 func TestFoldersOfOthersAreRefused(t *testing.T) {

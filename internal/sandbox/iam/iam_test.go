@@ -1,6 +1,7 @@
 package iam_test
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -205,11 +206,11 @@ func TestTrust(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", tt.name, err)
 		}
-		if got := b.Roles.Assume(*out.Role.Arn, lambda, tt.source); got != tt.want {
+		if got := b.Roles.Assume(*out.Role.Arn, lambda, tt.source); !errors.Is(got, tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	if got := b.Roles.Assume("arn:aws:iam::000000000000:role/r0", lambda, function); got != bus.Refused {
+	if got := b.Roles.Assume("arn:aws:iam::000000000000:role/r0", lambda, function); !errors.Is(got, bus.Refused) {
 		t.Errorf("a role by the wrong path: got %v", got)
 	}
 }
@@ -265,7 +266,7 @@ func TestRolesAndPoliciesSpreadSlowly(t *testing.T) {
 		arn := *out.Role.Arn
 		expect := func(when string, assume error, allowed bool) {
 			t.Helper()
-			if got := b.Roles.Assume(arn, lambda, ""); got != assume {
+			if got := b.Roles.Assume(arn, lambda, ""); !errors.Is(got, assume) {
 				t.Errorf("%s: assume: got %v, want %v", when, got, assume)
 			}
 			if got := b.Roles.Allowed(arn, "s3:GetObject", "arn:aws:s3:::b/k"); got != allowed {

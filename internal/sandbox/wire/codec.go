@@ -128,7 +128,7 @@ func jsonTree(body []byte) (map[string]any, error) {
 }
 
 var cborMode = func() cbor.DecMode {
-	m, err := cbor.DecOptions{DefaultMapType: reflect.TypeFor[map[string]any](), IntDec: cbor.IntDecConvertSigned}.DecMode()
+	m, err := cbor.DecOptions{DefaultMapType: reflect.TypeFor[map[string]any](), IntDec: cbor.IntDecConvertSignedOrFail}.DecMode()
 	if err != nil {
 		panic(err)
 	}

@@ -3,8 +3,8 @@ package wire
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -221,8 +221,10 @@ func TestInputsArriveAsSent(t *testing.T) {
 	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		req := &request{http: r}
 		svc, err := server.route(req)
-		if err != nil || svc == nil {
-			failure = fmt.Errorf("route: %v, %v", svc, err)
+		if failure = err; err == nil && svc == nil {
+			failure = errors.New("no service answers")
+		}
+		if failure != nil {
 			return
 		}
 		if failure = req.read(); failure != nil {

@@ -109,7 +109,7 @@ func (x *xmlWriter) name(s *smithy.Schema) string {
 // writes its key first.
 func (x *xmlWriter) enter(kind smithy.ShapeType, s *smithy.Schema) {
 	f := frame{kind: kind, schema: s}
-	if len(x.stack) > 0 && !(kind != smithy.ShapeTypeStructure && flattened(s)) {
+	if len(x.stack) > 0 && (kind == smithy.ShapeTypeStructure || !flattened(s)) {
 		f.tag = x.name(s)
 		x.open(f.tag)
 	}
@@ -150,7 +150,7 @@ func (x *xmlWriter) CloseList()                   { x.leave() }
 func (x *xmlWriter) WriteMap(s *smithy.Schema)    { x.enter(smithy.ShapeTypeMap, s) }
 func (x *xmlWriter) CloseMap()                    { x.leave() }
 
-func (x *xmlWriter) WriteKey(s *smithy.Schema, key string) {
+func (x *xmlWriter) WriteKey(_ *smithy.Schema, key string) {
 	f := x.top()
 	f.key, f.named = "entry", true
 	if flattened(f.schema) {

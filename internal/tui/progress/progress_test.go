@@ -112,7 +112,7 @@ func (notTerminal) Fd() uintptr { return ^uintptr(0) - 1 }
 func TestCloseReturnsWhenTheTerminalIsGone(t *testing.T) {
 	for name, w := range map[string]io.Writer{"closed": gone{}, "no size": notTerminal{gone{}}} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			synctest.Test(t, func(*testing.T) {
 				e := ends(0, "queue/a", resource.Create, plan.Errored, 0, errors.New("no"))
 				p := New(Options{Out: w, Width: 80, Items: items([]plan.Event{e})})
 				p.Observe(e)
