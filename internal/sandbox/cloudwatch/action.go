@@ -2,6 +2,7 @@ package cloudwatch
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
 // transition is a change of an alarm's state, with what has to be done for it.
@@ -43,7 +45,7 @@ func (s *Service) act(changes []transition) {
 			summary := "Successfully executed action " + action
 			if err := s.notify(action, t); err != nil {
 				done.State, done.Error = "Failed", aws.String(err.Error())
-				summary = fmt.Sprintf("Failed to execute action %s. Received error: %q", action, err.Error())
+				summary = fmt.Sprintf(`Failed to execute action %s. Received error: "%v"`, action, err)
 			} else {
 				done.Message = aws.String(encode(map[string]any{"default": encode(t.message)}))
 			}
@@ -58,11 +60,11 @@ func (s *Service) notify(action string, t transition) error {
 	if !strings.HasPrefix(action, "arn:"+bus.Partition+":sns:") {
 		return fmt.Errorf("the sandbox has no actions but those of SNS")
 	}
-	if s.bus.Publisher == nil {
-		return fmt.Errorf("nothing publishes to topics here")
-	}
 	_, err := s.bus.Publisher.Publish("cloudwatch.amazonaws.com", action, bus.Notification{
-		Subject: subject(t.new, t.name, t.message.Region), Message: encode(t.message)})
+		Subject: subject(t.new, t.name, t.message.Region), Message: encode(t.message), Source: t.message.AlarmARN})
+	if refusal, ok := errors.AsType[*wire.Error](err); ok {
+		return errors.New(refusal.Message) // the history has AWS's text without its code
+	}
 	return err
 }
 

@@ -169,7 +169,7 @@ func checkExpressions(queries []types.MetricDataQuery) error {
 		switch {
 		case err != nil:
 			return wrong(q, err)
-		case v.kind != single && (q.ReturnData == nil || *q.ReturnData):
+		case v.kind == scalar || v.kind == array && (q.ReturnData == nil || *q.ReturnData):
 			return invalid("Error in expression '%s': an alarm must watch a single time series", *q.Id)
 		}
 	}

@@ -85,6 +85,9 @@ func TestPutMetricAlarmRefuses(t *testing.T) {
 		"math over an unknown name":       {math, func(in *input) { in.Metrics[0].Expression = aws.String("100 * failed") }, "failed"},
 		"math with neither":               {math, func(in *input) { in.Metrics[1].MetricStat = nil }, "Exactly one of Expression and MetricStat"},
 		"math with an unknown statistic":  {math, func(in *input) { in.Metrics[1].MetricStat.Stat = aws.String("sum") }, "Stat is not supported"},
+		"math that is no expression":      {math, func(in *input) { in.Metrics[0].Expression = aws.String("f +") }, "unexpected end"},
+		"math that is a number":           {math, func(in *input) { in.Metrics[0].Expression = aws.String("SUM(f)") }, "single time series"},
+		"math that is several series":     {math, func(in *input) { in.Metrics[0].Expression = aws.String("METRICS()") }, "single time series"},
 		"math over more than a day":       {math, func(in *input) { in.EvaluationPeriods = aws.Int32(1441) }, "more than a day"},
 		"math over a metric without name": {math, func(in *input) { in.Metrics[1].MetricStat.Metric.MetricName = nil }, "must not be null"},
 	} {

@@ -1,6 +1,7 @@
 package cloudwatch
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -12,7 +13,7 @@ import (
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
-// over works an expression out over metrics written as "m1=30 - 0 m2=1 2 3",
+// overMetrics works an expression out over metrics written as "m1=30 - 0 m2=1 2 3",
 // one value a minute, - for none.
 func overMetrics(expression, data string) (string, error) {
 	s := &scope{queries: []types.MetricDataQuery{{Id: aws.String("result"), Expression: &expression}}}
@@ -142,7 +143,7 @@ func TestMetricMathRefuses(t *testing.T) {
 		}
 	}
 	_, err := overMetrics("SEARCH('{AWS/SQS,QueueName}', 'Sum', 60)", "m1=1")
-	if e, ok := err.(*wire.Error); !ok || e.Code != "NotImplemented" || !strings.Contains(e.Message, "SEARCH") { //nolint:errorlint // as handlers return it
+	if e, ok := errors.AsType[*wire.Error](err); !ok || e.Code != "NotImplemented" || !strings.Contains(e.Message, "SEARCH") {
 		t.Errorf("SEARCH: got %v, want a refusal by name", err)
 	}
 }
