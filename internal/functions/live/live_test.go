@@ -63,8 +63,10 @@ func TestIngestReportsTheEntryThatSQSRefused(t *testing.T) {
 		var in struct {
 			QueueURL string `json:"QueueUrl"`
 			Entries  []struct {
-				ID                                                  string `json:"Id"`
-				MessageBody, MessageGroupId, MessageDeduplicationId string
+				ID          string `json:"Id"`
+				MessageBody string
+				Group       string `json:"MessageGroupId"`
+				Dedup       string `json:"MessageDeduplicationId"`
 			}
 		}
 		if err := json.Unmarshal([]byte(body), &in); err != nil || operation != "SendMessageBatch" || !strings.HasSuffix(in.QueueURL, ".fifo") {
@@ -73,10 +75,10 @@ func TestIngestReportsTheEntryThatSQSRefused(t *testing.T) {
 		batches = append(batches, len(in.Entries))
 		var good, bad []string
 		for _, e := range in.Entries {
-			if e.MessageGroupId != "v" {
-				t.Errorf("message group %q, want the vehicle", e.MessageGroupId)
+			if e.Group != "v" {
+				t.Errorf("message group %q, want the vehicle", e.Group)
 			}
-			if e.MessageDeduplicationId == "e13" {
+			if e.Dedup == "e13" {
 				bad = append(bad, fmt.Sprintf(`{"Id":%q,"Code":"InternalError","SenderFault":false}`, e.ID))
 				continue
 			}
