@@ -149,7 +149,7 @@ func TestPagesTogetherAreTheWhole(t *testing.T) {
 		hidden := stat("c", sent.Namespace, sent.Name, other, "Sum", 60)
 		hidden.ReturnData = aws.Bool(false)
 		labelled := types.MetricDataQuery{Id: aws.String("d"), Expression: aws.String("FILL([a, c], 0)"), Label: aws.String("all")}
-		in := &cloudwatch.GetMetricDataInput{StartTime: &start, EndTime: aws.Time(time.Now()), MetricDataQueries: []types.MetricDataQuery{
+		in := &cloudwatch.GetMetricDataInput{StartTime: &start, EndTime: aws.Time(time.Now().Add(time.Hour)), MetricDataQueries: []types.MetricDataQuery{
 			stat("a", sent.Namespace, sent.Name, queue, "Sum", 60), stat("none", sent.Namespace, "Nothing", queue, "Sum", 60), hidden, labelled}}
 		whole, err := s.getMetricData(t.Context(), in)
 		if err != nil || whole.NextToken != nil || len(whole.MetricDataResults) != 4 {
@@ -160,6 +160,9 @@ func TestPagesTogetherAreTheWhole(t *testing.T) {
 		}
 		if r := whole.MetricDataResults[1]; len(r.Values) != 0 || r.StatusCode != types.StatusCodeComplete {
 			t.Errorf("a metric that is not there gives %+v", r)
+		}
+		if n := len(whole.MetricDataResults[2].Values); n != 10 {
+			t.Errorf("FILL gives %d points of 10 minutes: it fills what is to come, or not all that was", n)
 		}
 		if a, b := *whole.MetricDataResults[2].Label, *whole.MetricDataResults[3].Label; a != "all NumberOfMessagesSent" || b != a {
 			t.Errorf("labels are %q and %q", a, b)
