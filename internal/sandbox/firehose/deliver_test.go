@@ -518,3 +518,47 @@ func deliverOnce(t *testing.T, steps []step) (diff string) {
 	})
 	return diff
 }
+
+// A merged shard has two parents. It is read when both are drained, however
+// much is left in one of them.
+func TestParentsAreDrainedBeforeTheirChildren(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := live(t, "fast")
+		resize := func(shards int32) {
+			_, err := w.kinesis.UpdateShardCount(t.Context(), &kinesis.UpdateShardCountInput{
+				StreamName: aws.String("telemetry"), TargetShardCount: &shards, ScalingType: kinesistypes.ScalingTypeUniformScaling})
+			must(t, err)
+			time.Sleep(time.Second)
+		}
+		const busy = "340282366920938463463374607431768211455" // the last hash key there is
+		put := func(id string, n int) {
+			in := &kinesis.PutRecordsInput{StreamName: aws.String("telemetry")}
+			for range n {
+				in.Records = append(in.Records, kinesistypes.PutRecordsRequestEntry{PartitionKey: aws.String("k"), ExplicitHashKey: aws.String(busy), Data: []byte(event(id))})
+			}
+			out, err := w.kinesis.PutRecords(t.Context(), in)
+			if err != nil || *out.FailedRecordCount > 0 {
+				t.Fatalf("put: %v", err)
+			}
+		}
+		resize(2)
+		w.create(good())
+		time.Sleep(time.Second)
+		allow(t, w.cfg, slices.DeleteFunc(enough(), func(a string) bool { return a == "kinesis:GetRecords" }))
+		time.Sleep(2 * time.Second)
+		const many = 25 // more than two reads give
+		for range many {
+			put("parent", 500)
+			put("parent", 500)
+			time.Sleep(time.Second)
+		}
+		resize(1)
+		put("child", 1)
+		allow(t, w.cfg, enough())
+		time.Sleep(time.Minute)
+		ids, _ := w.read()
+		if at := slices.Index(ids, "child"); at != many*1000 || len(ids) != at+1 {
+			t.Errorf("the child's record is number %d of %d, want %d and the last", at, len(ids), many*1000)
+		}
+	})
+}
