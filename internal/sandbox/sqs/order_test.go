@@ -7,8 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"pgregory.net/rapid"
 )
@@ -80,45 +78,4 @@ func TestNothingIsLostOrReordered(t *testing.T) {
 			r.Fatal(strings.Join(problems, "; "))
 		}
 	})
-}
-
-// One message sent, received and deleted, in process: SDK, protocol and queue.
-func BenchmarkMessage(b *testing.B) {
-	for _, kind := range []struct{ name, group string }{{"q", ""}, {"q.fifo", "g"}} {
-		b.Run(kind.name, func(b *testing.B) {
-			c := client(b, "instant")
-			attributes := []string{}
-			if kind.group != "" {
-				attributes = []string{"FifoQueue=true", "ContentBasedDeduplication=true"}
-			}
-			q := create(b, c, kind.name, attributes...)
-			for i := 0; b.Loop(); i++ {
-				send(b, c, q, kind.group, fmt.Sprint(i))
-				drop(b, c, q, receive(b, c, q)...)
-			}
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
-		})
-	}
-}
-
-// The same in batches of ten, as a busy producer and consumer do it.
-func BenchmarkBatch(b *testing.B) {
-	c := client(b, "instant")
-	q := create(b, c, "q")
-	var entries []types.SendMessageBatchRequestEntry
-	for i := range 10 {
-		entries = append(entries, types.SendMessageBatchRequestEntry{Id: aws.String(fmt.Sprint(i)), MessageBody: aws.String("{}")})
-	}
-	for b.Loop() {
-		_, err := c.SendMessageBatch(b.Context(), &sqs.SendMessageBatchInput{QueueUrl: q, Entries: entries})
-		must(b, err)
-		got := receive(b, c, q)
-		var gone []types.DeleteMessageBatchRequestEntry
-		for _, m := range got {
-			gone = append(gone, types.DeleteMessageBatchRequestEntry{Id: m.MessageId, ReceiptHandle: m.ReceiptHandle})
-		}
-		_, err = c.DeleteMessageBatch(b.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: q, Entries: gone})
-		must(b, err)
-	}
-	b.ReportMetric(float64(10*b.N)/b.Elapsed().Seconds(), "msg/s")
 }
