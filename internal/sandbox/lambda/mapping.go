@@ -70,41 +70,6 @@ func (s *Service) view(m *mapping) *types.EventSourceMappingConfiguration {
 	return &v
 }
 
-// lastResult is the only place where it shows that a role may not decrypt what
-// it reads: the mapping is Enabled all the same.
-func (s *Service) lastResult(m *mapping) string {
-	f, ok := s.functions[m.function]
-	if m.state() != enabled || !ok {
-		return noRecords
-	}
-	if problem := s.unreadable(m.source.arn, *f.settings.Role); problem != "" {
-		return problem
-	}
-	return m.progress.last()
-}
-
-// The results of processing.
-const (
-	noRecords  = "No records processed"
-	allRight   = "OK"
-	callFailed = "PROBLEM: Function call failed"
-)
-
-// unreadable says why a role can't read a stream, "" when it can.
-func (s *Service) unreadable(arn, role string) string {
-	stream, found := s.bus.Streams.Stream(arn)
-	if !found {
-		return "PROBLEM: Stream not found: " + arn
-	}
-	if !s.bus.Roles.Allowed(role, "kinesis:GetRecords", arn) {
-		return "PROBLEM: Lambda is not authorized to perform kinesis:GetRecords on the stream."
-	}
-	if key, ok := s.bus.Keys.Key(stream.KeyRef); ok && stream.KeyRef != "" && !s.bus.Roles.Allowed(role, "kms:Decrypt", key.ARN) {
-		return "PROBLEM: Lambda is not authorized to perform kms:Decrypt on the key of the stream."
-	}
-	return ""
-}
-
 // sweep forgets the mappings whose deletion is over.
 func (s *Service) sweep() {
 	now := time.Now()
