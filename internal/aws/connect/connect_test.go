@@ -1,14 +1,11 @@
 package connect_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"log"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -150,19 +147,6 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 	}
 }
 
-// What the SDK tried on the way is for those who ask for more.
-func TestNoCredentialsIsOneSentence(t *testing.T) {
-	isolate(t, "", map[string]string{"AWS_REGION": "eu-west-1"})
-	var more bytes.Buffer
-	_, err := connect.Open(t.Context(), connect.Options{Log: slog.New(slog.NewTextHandler(&more, nil))})
-	if err == nil || err.Error() != "no AWS credentials were found" {
-		t.Errorf("got %v", err)
-	}
-	if !strings.Contains(more.String(), "level=INFO") || !strings.Contains(more.String(), "IMDS") {
-		t.Errorf("-v says %q, want the SDK's own words", more.String())
-	}
-}
-
 func TestOpenTellsWhoAndWhere(t *testing.T) {
 	isolate(t, "[profile cn]\nregion = cn-north-1\naws_access_key_id = a\naws_secret_access_key = b\n", nil)
 	url, _ := serve(t, caller("111122223333", "aws-cn"))
@@ -241,9 +225,12 @@ func TestCABundleIsKept(t *testing.T) {
 func TestInterruptedIsNoTroubleWithCredentials(t *testing.T) {
 	isolate(t, "", keys(nil))
 	ctx, cancel := context.WithCancel(t.Context())
-	url, _ := serve(t, func(http.ResponseWriter, *http.Request) { cancel() })
+	url, _ := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		cancel()
+		<-r.Context().Done() // or an empty answer might be quicker than the interruption
+	})
 	t.Setenv("AWS_ENDPOINT_URL_STS", url)
-	if _, err := connect.Open(ctx, connect.Options{}); !errors.Is(err, context.Canceled) {
+	if _, err := connect.Open(ctx, connect.Options{}); err != context.Canceled {
 		t.Errorf("got %v", err)
 	}
 }
