@@ -211,6 +211,11 @@ func TestDeliveryBeginsWhenActive(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second)
 		w.expect("active")
+
+		w.put(event("buffered"))
+		time.Sleep(3 * time.Second)
+		w.end() // what is buffered then is written
+		w.expect("active", "buffered")
 	})
 }
 

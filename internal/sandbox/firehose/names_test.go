@@ -1,12 +1,16 @@
 package firehose
 
 import (
+	"maps"
 	"regexp"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
+
+	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 )
 
 // The examples of "Custom prefixes for Amazon S3 objects" and "Configure Amazon
@@ -41,4 +45,21 @@ func TestNamesOfObjects(t *testing.T) {
 			t.Errorf("%s: got %s, want a refusal", pattern, got)
 		}
 	}
+}
+
+// The freshness that an alarm looks at grows while nothing is delivered.
+func TestFreshnessIsTheAgeOfTheOldestRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st, empty := &stream{name: "lake"}, &stream{name: "empty"}
+		s := &Service{streams: map[string]*stream{"lake": st, "empty": empty}}
+		st.age(time.Now())
+		st.age(time.Now().Add(-time.Second)) // from another shard
+		time.Sleep(time.Hour)
+		points := map[bus.MetricID]float64{}
+		s.freshness(func(id bus.MetricID, v float64) { points[id] = v })
+		want := map[bus.MetricID]float64{bus.ID("AWS/Firehose", "DeliveryToS3.DataFreshness", "DeliveryStreamName", "lake"): 3601}
+		if !maps.Equal(points, want) {
+			t.Errorf("got %v, want %v", points, want)
+		}
+	})
 }
