@@ -429,6 +429,7 @@ func TestRecordsFromProducers(t *testing.T) {
 		if err := put(slices.Repeat([]string{strings.Repeat("x", 1_000_000)}, 5)...); !apierr.Is(err, "InvalidArgumentException") {
 			t.Errorf("5 MB: got %v", err)
 		}
+		time.Sleep(time.Second) // or the names' order would be chance
 		must(t, put("deleted"))
 		_, err = w.firehose.DeleteDeliveryStream(t.Context(), &firehose.DeleteDeliveryStreamInput{DeliveryStreamName: aws.String(name)})
 		must(t, err)
