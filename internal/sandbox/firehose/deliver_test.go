@@ -238,8 +238,8 @@ func TestTroubleShowsInTheErrorLog(t *testing.T) {
 		}
 	}
 	for what, c := range map[string]struct {
-		code         string
-		break_, mend func(*living)
+		code        string
+		spoil, mend func(*living)
 	}{
 		"reading":           {"Kinesis.AccessDenied", without("kinesis:GetRecords"), without("")},
 		"decrypting":        {"Kinesis.KMS.AccessDeniedException", without("kms:Decrypt"), without("")},
@@ -274,7 +274,7 @@ func TestTroubleShowsInTheErrorLog(t *testing.T) {
 				w.put(event("1"))
 				time.Sleep(10 * time.Second)
 				w.expect("1")
-				c.break_(w)
+				c.spoil(w)
 				time.Sleep(time.Second)
 				if what != "a disabled key" {
 					w.put(event("2"))
