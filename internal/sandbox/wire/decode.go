@@ -26,6 +26,28 @@ type filler struct {
 
 	mu       sync.Mutex
 	patterns map[string]*regexp.Regexp
+
+	fields sync.Map // index of a field by member, for speed
+}
+
+// member is a member of a shape that goes into a struct.
+type member struct {
+	in   reflect.Type
+	name string
+}
+
+// field is where a member goes: the field of its name, beginning in upper case.
+func (f *filler) field(dst reflect.Value, name string) (reflect.Value, bool) {
+	m := member{dst.Type(), name}
+	if at, ok := f.fields.Load(m); ok {
+		return dst.Field(at.(int)), true
+	}
+	found, ok := m.in.FieldByName(strings.ToUpper(name[:1]) + name[1:])
+	if !ok || len(found.Index) != 1 {
+		return reflect.Value{}, false
+	}
+	f.fields.Store(m, found.Index[0])
+	return dst.Field(found.Index[0]), true
 }
 
 // malformed is a value of the wrong type, which AWS answers with
@@ -68,8 +90,8 @@ func (w *walk) structure(s model.Shape, path string, tree map[string]any, dst re
 		if !ok || v == nil {
 			continue // AWS ignores members that it does not know
 		}
-		field := dst.FieldByName(strings.ToUpper(name[:1]) + name[1:])
-		if !field.IsValid() {
+		field, ok := w.field(dst, name)
+		if !ok {
 			return fmt.Errorf("%s has no field for %s", dst.Type(), name)
 		}
 		if err := w.value(m.Shape, join(path, name), v, field); err != nil {
