@@ -143,6 +143,11 @@ func (s *Service) table(c *types.DataFormatConversionConfiguration) (*convert.Ta
 		return nil, &convert.Failure{Code: convert.InvalidSchema, Message: "The schema is invalid. The specified table was not found."}
 	}
 	in, out := c.InputFormatConfiguration.Deserializer.OpenXJsonSerDe, c.OutputFormatConfiguration.Serializer.ParquetSerDe
+	if in == nil || out == nil {
+		// AWS takes the others, and so a stream may be changed to them; its
+		// records then say under the error prefix why they are there.
+		return nil, &convert.Failure{Code: convert.InvalidSchema, Message: "the sandbox converts by OpenXJsonSerDe and ParquetSerDe alone"}
+	}
 	return convert.New(columns, convert.Options{
 		Keys: in.ColumnToJsonKeyMappings, CaseSensitive: !enabled(in.CaseInsensitive), Dots: aws.ToBool(in.ConvertDotsInJsonKeysToUnderscores),
 		Compression: string(out.Compression), PageBytes: int(aws.ToInt32(out.PageSizeBytes)),

@@ -150,8 +150,6 @@ func checkConversion(c *types.DataFormatConversionConfiguration) error {
 		return invalid("Exactly one deserializer must be specified in InputFormatConfiguration")
 	case out == nil || out.Serializer == nil || (out.Serializer.ParquetSerDe == nil) == (out.Serializer.OrcSerDe == nil):
 		return invalid("Exactly one serializer must be specified in OutputFormatConfiguration")
-	case in.Deserializer.OpenXJsonSerDe == nil || out.Serializer.ParquetSerDe == nil:
-		return invalid("the sandbox converts by OpenXJsonSerDe and ParquetSerDe alone")
 	}
 	s := c.SchemaConfiguration
 	if s == nil || aws.ToString(s.RoleARN) == "" || aws.ToString(s.DatabaseName) == "" || aws.ToString(s.TableName) == "" {
