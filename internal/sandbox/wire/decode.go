@@ -37,17 +37,19 @@ type member struct {
 }
 
 // field is where a member goes: the field of its name, beginning in upper case.
+// A service may embed the SDK's struct in one of its own, to tell what the
+// SDK's can not, so the field may be an embedded one's.
 func (f *filler) field(dst reflect.Value, name string) (reflect.Value, bool) {
 	m := member{dst.Type(), name}
 	if at, ok := f.fields.Load(m); ok {
-		return dst.Field(at.(int)), true
+		return dst.FieldByIndex(at.([]int)), true
 	}
 	found, ok := m.in.FieldByName(strings.ToUpper(name[:1]) + name[1:])
-	if !ok || len(found.Index) != 1 {
+	if !ok {
 		return reflect.Value{}, false
 	}
-	f.fields.Store(m, found.Index[0])
-	return dst.Field(found.Index[0]), true
+	f.fields.Store(m, found.Index)
+	return dst.FieldByIndex(found.Index), true
 }
 
 // malformed is a value of the wrong type, which AWS answers with
