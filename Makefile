@@ -24,13 +24,13 @@ lint:
 	if command -v golangci-lint >/dev/null; then golangci-lint run; fi
 
 bench: ## the times and sizes that the documents quote
-	scripts/bench
+	.ci/bench
 
 compat: ## plan, up, drift, down against emulators that others wrote
-	scripts/compat
+	.ci/compat
 
 crash: ## kill up and down after every call, with the real program
-	scripts/crash
+	.ci/crash
 
 docs: ## the command reference and the completions
 	go run ./cmd/gendocs

@@ -1,6 +1,6 @@
 // Command compat holds ccsctl against what others wrote: the real program and
 // every resource of the pipeline against emulators of AWS, and the AWS CLI and
-// boto3 against our own sandbox. scripts/compat installs these and starts it.
+// boto3 against our own sandbox. .ci/compat installs these and starts it.
 //
 // It knows the emulators, the checks and how to judge them by the list of known
 // gaps in docs/compat.md. What ccsctl should do is asked of ccsctl itself, and
@@ -27,7 +27,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	var (
 		work   = flag.String("work", ".compat", "`folder` with the installed emulators, for logs and state")
-		assets = flag.String("assets", "scripts/compat.d", "`folder` with what is given to Node and Python")
+		assets = flag.String("assets", ".ci/compat.d", "`folder` with what is given to Node and Python")
 		list   = flag.String("gaps", "docs/compat.md", "`file` with the table of known gaps")
 		only   = flag.String("run", "", "only the profiles whose name matches this `regexp`")
 	)

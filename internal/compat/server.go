@@ -29,7 +29,7 @@ const readyWithin = 60 * time.Second
 
 // host is where things are on this machine.
 type host struct {
-	work   string // what scripts/compat installed
+	work   string // what .ci/compat installed
 	state  string // what this run writes
 	assets string // what is given to Node and Python
 	file   string // the configuration of every run

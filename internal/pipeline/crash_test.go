@@ -16,7 +16,7 @@ import (
 
 // A process that is killed has made some calls, and the answer to the last one
 // never reached it. From AWS's side that is all there is to see, so it is what
-// these tests do, for every call of a run. scripts/crash does it to the real
+// these tests do, for every call of a run. .ci/crash does it to the real
 // program.
 
 func TestKilledAfterAnyCallTheNextRunConverges(t *testing.T) {

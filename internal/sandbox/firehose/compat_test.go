@@ -38,7 +38,7 @@ func TestAnotherReader(t *testing.T) {
 	})
 	must(t, err)
 	must(t, os.WriteFile(manifest, text, 0o600))
-	out, err := exec.CommandContext(t.Context(), python, "../../../scripts/compat.d/parquet.py", manifest, filepath.Join(folder, "lake")).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), python, "../../../.ci/compat.d/parquet.py", manifest, filepath.Join(folder, "lake")).CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), "ok: 2002 rows in 2 files") {
 		t.Errorf("%v: %s", err, out)
 	}
