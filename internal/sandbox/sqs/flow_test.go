@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,19 +23,30 @@ import (
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
-// meter sums up what SQS measures and reads its gauges when asked.
+// meter sums up what SQS measures and reads its gauges when asked. The service
+// counts and offers its gauges from goroutines of its own.
 type meter struct {
+	mu      sync.Mutex
 	counted map[string]float64
 	read    func(func(bus.MetricID, float64))
 }
 
 func (m *meter) Add(id bus.MetricID, s bus.Samples) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.counted[id.Dims[0].Value+" "+strings.TrimPrefix(id.Name, "NumberOf")] += s.Sum
 }
-func (m *meter) Gauge(read func(func(bus.MetricID, float64))) { m.read = read }
+
+func (m *meter) Gauge(read func(func(bus.MetricID, float64))) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.read = read
+}
 
 // counts is what was counted since the last time.
 func (m *meter) counts() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(m.counted)) {
 		all = append(all, fmt.Sprint(name, " ", m.counted[name]))
@@ -44,8 +56,11 @@ func (m *meter) counts() string {
 }
 
 func (m *meter) gauges() string {
+	m.mu.Lock()
+	read := m.read
+	m.mu.Unlock()
 	var all []string
-	m.read(func(id bus.MetricID, v float64) {
+	read(func(id bus.MetricID, v float64) {
 		all = append(all, fmt.Sprint(id.Dims[0].Value, " ", strings.TrimPrefix(id.Name, "Approximate"), " ", v))
 	})
 	slices.Sort(all)
