@@ -76,8 +76,6 @@ var layers = []layer{
 	{"internal/sandbox/wire/model/...", []string{"internal/sandbox/wire/model"}, nil},
 	{"internal/sandbox/wire", []string{"internal/sandbox/wire/model"}, []string{sdk, "github.com/fxamacker/cbor/v2"}},
 	{"internal/sandbox/s3", []string{"internal/sandbox/wire", "internal/sandbox/bus", "internal/sandbox/policy"}, []string{sdk, "github.com/johannesboyne/gofakes3/..."}},
-	{"internal/sandbox/firehose/convert", []string{"internal/sandbox/bus"}, []string{"github.com/parquet-go/parquet-go/..."}},
-	{"internal/sandbox/firehose", []string{"internal/sandbox/wire", "internal/sandbox/bus", "internal/sandbox/firehose/convert"}, []string{sdk}},
 	{"internal/sandbox/...", []string{"internal/sandbox/wire", "internal/sandbox/bus", "internal/sandbox/policy"}, []string{sdk}},
 }
 
