@@ -69,7 +69,7 @@ func (s *Service) fanOut(t *topic, e *types.PublishBatchRequestEntry) (id string
 		case !sub.wants(n):
 			s.measure(t.name, "NumberOfNotificationsFilteredOut", 1)
 		default:
-			s.line.add(&delivery{
+			s.line.Add(&delivery{
 				notification: n, subscription: sub.arn, protocol: sub.protocol, endpoint: sub.endpoint,
 				raw: sub.attributes["RawMessageDelivery"] == "true", deadLetters: sub.deadLetters(),
 			})
@@ -84,34 +84,6 @@ func (s *Service) measure(topic, name string, v float64) {
 	}
 }
 
-// line is what waits to be delivered, in the order of publishing.
-type line struct {
-	mu      sync.Mutex
-	waiting []*delivery
-	arrived chan struct{} // holds one token while something waits
-}
-
-func newLine() *line { return &line{arrived: make(chan struct{}, 1)} }
-
-func (l *line) add(d *delivery) {
-	l.mu.Lock()
-	l.waiting = append(l.waiting, d)
-	l.mu.Unlock()
-	select {
-	case l.arrived <- struct{}{}:
-	default:
-	}
-}
-
-// all takes everything that waits.
-func (l *line) all() []*delivery {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	got := l.waiting
-	l.waiting = nil
-	return got
-}
-
 // deliver delivers what is published until ctx ends. What takes no time is
 // delivered in order; endpoints and functions are waited for side by side.
 func (s *Service) deliver(ctx context.Context) {
@@ -121,9 +93,9 @@ func (s *Service) deliver(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.line.arrived:
+		case <-s.line.Arrived():
 		}
-		for _, d := range s.line.all() {
+		for _, d := range s.line.All() {
 			switch d.protocol {
 			case "http", "https":
 				busy.Go(func() { s.post(ctx, d) })

@@ -27,7 +27,7 @@ type Service struct {
 	topics        map[string]*topic        // by ARN
 	subscriptions map[string]*subscription // by ARN
 
-	line    *line
+	line    *bus.Line[*delivery] // in the order of publishing
 	client  *http.Client
 	posting chan struct{} // holds a token for every request to an endpoint
 
@@ -53,7 +53,7 @@ func (t *topic) fifo() bool { return strings.HasSuffix(t.name, ".fifo") }
 func New(b *bus.Bus) *Service {
 	s := &Service{
 		bus: b, topics: map[string]*topic{}, subscriptions: map[string]*subscription{},
-		line: newLine(), client: newClient(), posting: make(chan struct{}, maxPosting),
+		line: bus.NewLine[*delivery](), client: newClient(), posting: make(chan struct{}, maxPosting),
 	}
 	b.Topics, b.Publisher, b.Outbox = s, s, s
 	b.Background(s.deliver)

@@ -134,7 +134,7 @@ func (s *Service) askToConfirm(sub *subscription) {
 		subscription: sub.arn, protocol: sub.protocol, endpoint: sub.endpoint, confirm: sub.token,
 	}
 	if strings.HasPrefix(sub.protocol, "http") {
-		s.line.add(d)
+		s.line.Add(d)
 		return
 	}
 	s.mail(d)

@@ -59,31 +59,6 @@ func (e *execution) read() any {
 	return v
 }
 
-// line is what waits to be executed.
-type line struct {
-	mu      sync.Mutex
-	waiting []*execution
-	arrived chan struct{} // holds one token while something waits
-}
-
-func (l *line) add(e *execution) {
-	l.mu.Lock()
-	l.waiting = append(l.waiting, e)
-	l.mu.Unlock()
-	select {
-	case l.arrived <- struct{}{}:
-	default:
-	}
-}
-
-func (l *line) all() []*execution {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	got := l.waiting
-	l.waiting = nil
-	return got
-}
-
 // execute executes what is started until ctx ends. What runs then stays RUNNING
 // for ever.
 func (s *Service) execute(ctx context.Context) {
@@ -93,9 +68,9 @@ func (s *Service) execute(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.line.arrived:
+		case <-s.line.Arrived():
 		}
-		for _, e := range s.line.all() {
+		for _, e := range s.line.All() {
 			busy.Go(func() { s.carryOut(ctx, e) })
 		}
 	}

@@ -57,7 +57,7 @@ func (s *Service) startExecution(_ context.Context, in *sfn.StartExecutionInput)
 	s.executions[arn] = e
 	m.open++
 	s.measure(e, "ExecutionsStarted", 1)
-	s.line.add(e)
+	s.line.Add(e)
 	return &sfn.StartExecutionOutput{ExecutionArn: &e.arn, StartDate: &e.started}, nil
 }
 

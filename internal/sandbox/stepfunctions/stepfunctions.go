@@ -26,7 +26,7 @@ const principal = "states.amazonaws.com"
 type Service struct {
 	bus *bus.Bus
 
-	line line
+	line *bus.Line[*execution]
 
 	mu         sync.Mutex
 	machines   map[string]*machine   // by name
@@ -53,7 +53,7 @@ type machine struct {
 
 // New is Step Functions with no state machines.
 func New(b *bus.Bus) *Service {
-	s := &Service{bus: b, machines: map[string]*machine{}, executions: map[string]*execution{}, line: line{arrived: make(chan struct{}, 1)}}
+	s := &Service{bus: b, machines: map[string]*machine{}, executions: map[string]*execution{}, line: bus.NewLine[*execution]()}
 	b.Background(s.execute)
 	b.ListTagged(s.tagged)
 	return s
