@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/viper"
+
+	"github.com/ccs-platform/ccsctl/internal/fault"
 )
 
 // layer is what one source sets: values of their final types, by key.
@@ -113,7 +115,7 @@ func (r *reading) fileLayers(chosen string, at Origin) []*layer {
 		r.add(Origin{}, "environment", "choose one of %s with --environment, CCSCTL_ENVIRONMENT or the key itself", strings.Join(known, ", "))
 		r.broken["environment"] = true
 	default:
-		r.add(at, "environment", "%s is not among environments: %s%s", chosen, strings.Join(known, ", "), didYouMean(nearest(chosen, known)))
+		r.add(at, "environment", "%s is not among environments: %s%s", chosen, strings.Join(known, ", "), didYouMean(fault.Nearest(chosen, known)))
 		r.broken["environment"] = true
 	}
 	return layers

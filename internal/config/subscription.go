@@ -4,6 +4,8 @@ import (
 	"net/mail"
 	"net/url"
 	"strings"
+
+	"github.com/ccs-platform/ccsctl/internal/fault"
 )
 
 type topic struct {
@@ -70,7 +72,7 @@ func badSubscription(s Subscription) string {
 	case "lambda":
 		return want("the ARN of a function", funcARN().MatchString(s.Endpoint))
 	}
-	return "protocol " + describe(s.Protocol) + " is none of " + strings.Join(protocols, ", ") + didYouMean(nearest(s.Protocol, protocols))
+	return "protocol " + describe(s.Protocol) + " is none of " + strings.Join(protocols, ", ") + didYouMean(fault.Nearest(s.Protocol, protocols))
 }
 
 func isAddress(s string) bool {

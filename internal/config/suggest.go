@@ -3,7 +3,7 @@ package config
 import (
 	"strings"
 
-	"github.com/agext/levenshtein"
+	"github.com/ccs-platform/ccsctl/internal/fault"
 )
 
 func didYouMean(name string) string {
@@ -11,17 +11,6 @@ func didYouMean(name string) string {
 		return ""
 	}
 	return "; did you mean " + name + "?"
-}
-
-// nearest is the candidate that name was probably meant to be, or "".
-func nearest(name string, candidates []string) string {
-	best, least := "", 1+max(2, len(name)/2)
-	for _, c := range candidates {
-		if d := levenshtein.Distance(strings.ToLower(name), strings.ToLower(c), nil); d < least {
-			best, least = c, d
-		}
-	}
-	return best
 }
 
 // nearestKey looks for the same word in other groups, since a key is often
@@ -45,10 +34,10 @@ func nearestKey(name string) string {
 	if prefix == "" {
 		near = append(near, overlays)
 	}
-	if found := nearest(name, near); found != "" {
+	if found := fault.Nearest(name, near); found != "" {
 		return found
 	}
-	return nearest(name, all)
+	return fault.Nearest(name, all)
 }
 
 // nearestEnv compares without the prefix, which would make all names similar.
@@ -62,7 +51,7 @@ func nearestEnv(name string) string {
 	for _, c := range commandEnv {
 		known = append(known, strings.TrimPrefix(c, envPrefix))
 	}
-	if found := nearest(strings.TrimPrefix(name, envPrefix), known); found != "" {
+	if found := fault.Nearest(strings.TrimPrefix(name, envPrefix), known); found != "" {
 		return envPrefix + found
 	}
 	return ""

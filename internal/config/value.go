@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ccs-platform/ccsctl/internal/fault"
 )
 
 // kind is how a value is written and read.
@@ -123,7 +125,7 @@ func readList(v any, fail func(part, format string, args ...any)) any {
 		part := map[string]string{"protocol": "", "endpoint": ""}
 		for _, name := range sorted(tree) {
 			if _, ok := part[name]; !ok {
-				fail(at+"."+name, "unknown key%s", didYouMean(nearest(name, []string{"protocol", "endpoint"})))
+				fail(at+"."+name, "unknown key%s", didYouMean(fault.Nearest(name, []string{"protocol", "endpoint"})))
 				good = false
 				continue
 			}
