@@ -29,22 +29,24 @@ var layers = []layer{
 	{".", []string{"cmd"}, nil},
 	{"cmd", []string{
 		"internal/pipeline", "internal/plan", "internal/resource", "internal/config", "internal/console", "internal/fault", "internal/tui/...",
+		"internal/deadletter",
 		"internal/functions/bundle", "internal/aws/connect", "internal/aws/apierr", "internal/aws/sweep",
 	}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/aymanbagabas/go-udiff"}},
 	{"cmd/gendocs", []string{"cmd", "internal/config"}, []string{"github.com/spf13/cobra"}},
 	{"internal/bench/...", []string{"internal/..."}, []string{sdk}}, // programs that measure the product: not in it
 
-	{"internal/pipeline", []string{"internal/config", "internal/graph", "internal/resource", "internal/aws/...", "internal/functions/environment"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
+	{"internal/pipeline", []string{"internal/config", "internal/graph", "internal/resource", "internal/fault", "internal/aws/...", "internal/functions/environment"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
+	{"internal/deadletter", []string{"internal/fault", "internal/aws/..."}, nil},
 	{"internal/plan", []string{"internal/graph", "internal/resource"}, nil},
 	{"internal/tui/...", []string{"internal/plan", "internal/resource"}, []string{"charm.land/...", "github.com/charmbracelet/..."}},
 
 	{"internal/resource/resourcetest", []string{"internal/..."}, []string{sdk, "github.com/google/go-cmp/cmp"}},
 	{"internal/resource", nil, nil},
 	{"internal/graph", nil, nil},
-	{"internal/fault", nil, nil},
+	{"internal/fault", nil, []string{"github.com/agext/levenshtein"}},
 	{"internal/config", []string{"internal/fault"}, []string{
 		"github.com/spf13/viper", "github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/...",
-		"github.com/agext/levenshtein", "github.com/pelletier/go-toml/v2/...", "go.yaml.in/yaml/v3",
+		"github.com/pelletier/go-toml/v2/...", "go.yaml.in/yaml/v3",
 	}},
 	{"internal/console", []string{"internal/fault"}, []string{"github.com/olekukonko/tablewriter/...", "golang.org/x/term"}},
 
