@@ -22,7 +22,7 @@ func newDLQ(e *env) *cobra.Command {
                    records are in the stream until its retention ends
 
 QUEUE is one of these names or the queue's own in AWS.`,
-		Example: "  ccsctl help dlq",
+		Example: "  ccsctl dlq",
 		Args:    subcommand,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
