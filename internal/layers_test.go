@@ -30,6 +30,7 @@ var layers = []layer{
 	{"cmd", []string{
 		"internal/pipeline", "internal/plan", "internal/resource", "internal/config", "internal/console", "internal/fault", "internal/tui/...",
 		"internal/deadletter",
+		"internal/status",
 		"internal/functions/bundle", "internal/aws/connect", "internal/aws/apierr", "internal/aws/sweep",
 	}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/aymanbagabas/go-udiff"}},
 	{"cmd/gendocs", []string{"cmd", "internal/config"}, []string{"github.com/spf13/cobra"}},
@@ -38,7 +39,8 @@ var layers = []layer{
 	{"internal/pipeline", []string{"internal/config", "internal/graph", "internal/resource", "internal/fault", "internal/aws/...", "internal/functions/environment"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/deadletter", []string{"internal/fault", "internal/aws/..."}, nil},
 	{"internal/plan", []string{"internal/graph", "internal/resource"}, nil},
-	{"internal/tui/...", []string{"internal/plan", "internal/resource"}, []string{"charm.land/...", "github.com/charmbracelet/..."}},
+	{"internal/status", []string{"internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
+	{"internal/tui/...", []string{"internal/plan", "internal/resource", "internal/status"}, []string{"charm.land/...", "github.com/charmbracelet/..."}},
 
 	{"internal/resource/resourcetest", []string{"internal/..."}, []string{sdk, "github.com/google/go-cmp/cmp"}},
 	{"internal/resource", nil, nil},
