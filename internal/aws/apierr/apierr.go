@@ -95,6 +95,18 @@ func Expired(err error) bool {
 	return Is(err, "ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
 }
 
+// MoveRunning reports whether SQS refuses a move task because the queue has one
+// that is not over (trap 13).
+func MoveRunning(err error) bool {
+	return Is(err, "InvalidParameterValue") && says(err, "already a task running")
+}
+
+// NotDeadLetterQueue reports whether SQS refuses a move task because no queue
+// has this one as its dead-letter queue, as with those of Lambda and SNS.
+func NotDeadLetterQueue(err error) bool {
+	return Is(err, "InvalidParameterValue") && says(err, "must be configured as a Dead Letter Queue")
+}
+
 // fresh are the words in which services refuse a role, or something else, that
 // was made a moment ago and is not known everywhere yet (IAM guide, "changes
 // are not always immediately visible"; trap 1).
