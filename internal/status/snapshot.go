@@ -16,6 +16,7 @@ type Snapshot struct {
 	At       time.Time `json:"at"`                // when it was put together; all ages are counted to it
 	Period   Duration  `json:"period"`            // until the next one; 0 for a single look
 	Loading  bool      `json:"loading,omitempty"` // not every source has been asked yet
+	Absent   bool      `json:"absent,omitempty"`  // nothing of the pipeline is there: it was not built, or not here
 	Severity Severity  `json:"severity"`          // of the worst problem; Unknown when a source is silent and nothing is worse
 
 	Identity Identity `json:"identity"`
@@ -133,8 +134,9 @@ type Point struct {
 // Stream is the data stream.
 type Stream struct {
 	Name     string   `json:"name"`  // telemetry
-	State    string   `json:"state"` // ACTIVE, UPDATING ..., "" when unknown, "absent"
+	State    string   `json:"state"` // ACTIVE, UPDATING ..., "" when unknown
 	Severity Severity `json:"severity"`
+	Absent   bool     `json:"absent,omitempty"` // it is not there
 
 	Records     Measure `json:"records"`      // accepted, records/s; the limit is what the shards take together
 	Bytes       Measure `json:"bytes"`        // accepted, bytes/s; likewise
@@ -174,15 +176,17 @@ type Function struct {
 // Consumer is the event source mapping that feeds a function.
 type Consumer struct {
 	Function string   `json:"function"`          // ingest
-	State    string   `json:"state"`             // Enabled, Disabled, Creating ...; "" when unknown, "absent"
+	State    string   `json:"state"`             // Enabled, Disabled, Creating ...; "" when unknown
 	Problem  string   `json:"problem,omitempty"` // what Lambda says of its last try, when that failed
 	Severity Severity `json:"severity"`
+	Absent   bool     `json:"absent,omitempty"` // it is not there
 }
 
 // Queue is a queue that something waits in.
 type Queue struct {
 	Name     string   `json:"name"` // emergency.fifo
 	Severity Severity `json:"severity"`
+	Absent   bool     `json:"absent,omitempty"` // it is not there
 	// Failures says that all that is in here has failed already and that nobody
 	// takes it out: its limit is 0.
 	Failures bool `json:"failures,omitempty"`
@@ -210,6 +214,7 @@ type DeadLetters struct {
 type Topic struct {
 	Name     string   `json:"name"` // authorities-alerts
 	Severity Severity `json:"severity"`
+	Absent   bool     `json:"absent,omitempty"` // it is not there
 
 	Published   Measure `json:"published"`    // /min
 	Delivered   Measure `json:"delivered"`    // /min
@@ -231,8 +236,9 @@ type Subscription struct {
 // Delivery is the way of the stream into the data lake.
 type Delivery struct {
 	Name     string   `json:"name"`  // data-lake
-	State    string   `json:"state"` // ACTIVE ..., "" when unknown, "absent"
+	State    string   `json:"state"` // ACTIVE ..., "" when unknown
 	Severity Severity `json:"severity"`
+	Absent   bool     `json:"absent,omitempty"` // it is not there
 
 	Freshness  Measure  `json:"freshness"`   // seconds: age of the oldest record that is not delivered
 	Buffer     Duration `json:"buffer"`      // how long it holds records back on purpose
@@ -245,6 +251,7 @@ type Delivery struct {
 type Workflow struct {
 	Name     string   `json:"name"` // emergency
 	Severity Severity `json:"severity"`
+	Absent   bool     `json:"absent,omitempty"` // it is not there
 
 	Started   Measure `json:"started"`   // /min
 	Succeeded Measure `json:"succeeded"` // /min
@@ -267,7 +274,7 @@ type Execution struct {
 type Alarm struct {
 	Name        string    `json:"name"` // emergency-depth
 	Description string    `json:"description"`
-	State       string    `json:"state"` // OK, ALARM, INSUFFICIENT_DATA, "absent"
+	State       string    `json:"state"` // OK, ALARM, INSUFFICIENT_DATA
 	Severity    Severity  `json:"severity"`
 	Since       time.Time `json:"since,omitzero"`
 	Reason      string    `json:"reason,omitempty"`
