@@ -12,9 +12,6 @@ import (
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
-// namespace is that of S3's XML.
-const namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
-
 // bucket is what a bucket is beside its objects. A nil setting is one that is
 // not there.
 type bucket struct {

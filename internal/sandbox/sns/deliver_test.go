@@ -281,6 +281,7 @@ func TestHTTPEndpoint(t *testing.T) {
 		if err != nil || res.StatusCode != http.StatusOK {
 			t.Fatalf("confirming: %v, %v", res, err)
 		}
+		res.Body.Close()
 		a.publish(t, "hello")
 		r = <-got
 		mu.Lock()

@@ -6,6 +6,7 @@ package sns
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -167,7 +168,7 @@ func (s *Service) deleteTopic(_ context.Context, in *sns.DeleteTopicInput) (*sns
 	defer s.mu.Unlock()
 	t, err := s.find(*in.TopicArn)
 	if err != nil {
-		if err.(*wire.Error).Code == "NotFoundException" {
+		if refusal, ok := errors.AsType[*wire.Error](err); ok && refusal.Code == "NotFoundException" {
 			err = nil // deleting is idempotent
 		}
 		return &sns.DeleteTopicOutput{}, err

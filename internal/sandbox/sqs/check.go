@@ -1,6 +1,7 @@
 package sqs
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -36,8 +37,11 @@ func checkBatch[E any](what string, entries []E, id func(E) string) error {
 
 // failed is one entry's refusal within a batch that is answered with 200.
 func failed(id *string, err error) types.BatchResultErrorEntry {
-	e := err.(*wire.Error) // the checks of entries return nothing else
-	return types.BatchResultErrorEntry{Id: id, Code: aws.String(e.Code), Message: aws.String(e.Message), SenderFault: true}
+	e, ok := errors.AsType[*wire.Error](err)
+	if !ok { // our own mistake
+		e = &wire.Error{Code: "InternalError", Message: err.Error()}
+	}
+	return types.BatchResultErrorEntry{Id: id, Code: aws.String(e.Code), Message: aws.String(e.Message), SenderFault: ok}
 }
 
 // goodToken says whether a text can be a group or deduplication id: letters,
