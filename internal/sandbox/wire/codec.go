@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -108,25 +107,6 @@ func (c *codec) refusal(bad []violation) error {
 	return Errorf(c.service.Invalid, "%d validation %s detected: %s", len(bad), noun, strings.Join(texts, "; "))
 }
 
-func jsonTree(body []byte) (map[string]any, error) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return map[string]any{}, nil
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	var tree map[string]any
-	if err := d.Decode(&tree); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("more than one value in the request")
-	}
-	if tree == nil { // the text "null"
-		tree = map[string]any{}
-	}
-	return tree, nil
-}
-
 var cborMode = func() cbor.DecMode {
 	m, err := cbor.DecOptions{DefaultMapType: reflect.TypeFor[map[string]any](), IntDec: cbor.IntDecConvertSignedOrFail}.DecMode()
 	if err != nil {
@@ -199,11 +179,22 @@ func (c *codec) encode(req *request, o model.Operation, answer any) ([]byte, err
 	if err := speak.SerializeRequest(context.Background(), op, out, r); err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(r.GetStream())
+	body, err := whole(r.GetStream())
 	if len(body) == 0 && req.speak == rpcCBOR {
 		body = []byte{0xa0} // an empty map: a response has a body even when it says nothing
 	}
 	return body, err
+}
+
+// whole reads a stream to its end, into as many bytes as it says that it has.
+func whole(r io.Reader) ([]byte, error) {
+	sized, ok := r.(interface{ Len() int })
+	if !ok {
+		return io.ReadAll(r)
+	}
+	b := make([]byte, sized.Len())
+	_, err := io.ReadFull(r, b)
+	return b, err
 }
 
 func (c *codec) write(w http.ResponseWriter, req *request, status int, body []byte) {

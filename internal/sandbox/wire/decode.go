@@ -67,24 +67,74 @@ type violation struct {
 // error instead.
 func (f *filler) fill(shape string, tree map[string]any, dst any) ([]violation, error) {
 	w := &walk{filler: f}
-	err := w.structure(f.model.Shapes[shape], "", tree, reflect.ValueOf(dst).Elem())
+	err := w.structure(f.model.Shapes[shape], tree, reflect.ValueOf(dst).Elem())
 	slices.SortFunc(w.bad, func(a, b violation) int { return strings.Compare(a.text, b.text) })
 	return w.bad, err
 }
 
 type walk struct {
 	*filler
-	bad []violation
+	path []step // to where it is
+	bad  []violation
 }
 
-func (w *walk) refuse(path, value, rule string) {
-	w.bad = append(w.bad, violation{text: fmt.Sprintf("Value '%s' at '%s' failed to satisfy constraint: Member must %s", value, path, rule)})
+// step is one step of a path: to a member of a structure by its name, to an
+// item of a list by its index, to the key or the value of a pair by its key. It
+// is worded only for a refusal: most requests are right.
+type step struct {
+	kind  stepKind
+	name  string
+	index int
 }
 
-func (w *walk) structure(s model.Shape, path string, tree map[string]any, dst reflect.Value) error {
+type stepKind int
+
+const (
+	toMember stepKind = iota
+	toItem
+	toKey
+	toValue
+)
+
+// at words the path as AWS does: lower camel case, dots between.
+func (w *walk) at() string {
+	var b strings.Builder
+	for i, s := range w.path {
+		if i > 0 {
+			b.WriteByte('.')
+		}
+		switch s.kind {
+		case toMember:
+			b.WriteString(strings.ToLower(s.name[:1]) + s.name[1:])
+		case toItem:
+			b.WriteString(strconv.Itoa(s.index+1) + ".member")
+		case toKey:
+			b.WriteString(s.name + ".key")
+		case toValue:
+			b.WriteString(s.name + ".member")
+		}
+	}
+	return b.String()
+}
+
+// down reads v, one step further down, into dst.
+func (w *walk) down(to step, shape string, v any, dst reflect.Value) error {
+	w.path = append(w.path, to)
+	err := w.value(shape, v, dst)
+	w.path = w.path[:len(w.path)-1]
+	return err
+}
+
+func (w *walk) refuse(value, rule string) {
+	w.bad = append(w.bad, violation{text: fmt.Sprintf("Value '%s' at '%s' failed to satisfy constraint: Member must %s", value, w.at(), rule)})
+}
+
+func (w *walk) structure(s model.Shape, tree map[string]any, dst reflect.Value) error {
 	for _, name := range s.Required {
 		if v, ok := tree[name]; !ok || v == nil {
-			w.bad = append(w.bad, violation{text: fmt.Sprintf("Value null at '%s' failed to satisfy constraint: Member must not be null", join(path, name)), missing: name})
+			w.path = append(w.path, step{kind: toMember, name: name})
+			w.bad = append(w.bad, violation{text: fmt.Sprintf("Value null at '%s' failed to satisfy constraint: Member must not be null", w.at()), missing: name})
+			w.path = w.path[:len(w.path)-1]
 		}
 	}
 	for name, v := range tree {
@@ -96,25 +146,16 @@ func (w *walk) structure(s model.Shape, path string, tree map[string]any, dst re
 		if !ok {
 			return fmt.Errorf("%s has no field for %s", dst.Type(), name)
 		}
-		if err := w.value(m.Shape, join(path, name), v, field); err != nil {
+		if err := w.down(step{kind: toMember, name: name}, m.Shape, v, field); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// join writes paths as AWS does: lower camel case, dots between.
-func join(path, name string) string {
-	name = strings.ToLower(name[:1]) + name[1:]
-	if path == "" {
-		return name
-	}
-	return path + "." + name
-}
-
-func (w *walk) value(shape, path string, v any, dst reflect.Value) error {
+func (w *walk) value(shape string, v any, dst reflect.Value) error {
 	if dst.Kind() == reflect.Interface { // a union: none that the pipeline sends
-		return &Error{Code: "NotImplemented", Status: http.StatusNotImplemented, Message: "the sandbox does not read the member " + path}
+		return &Error{Code: "NotImplemented", Status: http.StatusNotImplemented, Message: "the sandbox does not read the member " + w.at()}
 	}
 	if dst.Kind() == reflect.Pointer {
 		dst.Set(reflect.New(dst.Type().Elem()))
@@ -127,15 +168,15 @@ func (w *walk) value(shape, path string, v any, dst reflect.Value) error {
 		if !ok {
 			return mistyped(v, "structure")
 		}
-		return w.structure(s, path, tree, dst)
+		return w.structure(s, tree, dst)
 	case "list":
-		return w.list(s, path, v, dst)
+		return w.list(s, v, dst)
 	case "map":
-		return w.mapping(s, path, v, dst)
+		return w.mapping(s, v, dst)
 	case "string":
-		return w.text(s, path, v, dst)
+		return w.text(s, v, dst)
 	case "blob":
-		return w.blob(s, path, v, dst)
+		return w.blob(s, v, dst)
 	case "timestamp":
 		t, err := toTime(v)
 		if err != nil {
@@ -148,22 +189,22 @@ func (w *walk) value(shape, path string, v any, dst reflect.Value) error {
 		dst.SetBool(b)
 		return err
 	default: // integer, long, float, double
-		return w.number(s, path, v, dst)
+		return w.number(s, v, dst)
 	}
 }
 
-func (w *walk) list(s model.Shape, path string, v any, dst reflect.Value) error {
+func (w *walk) list(s model.Shape, v any, dst reflect.Value) error {
 	items, ok := v.([]any)
 	if !ok {
 		return mistyped(v, "list")
 	}
-	w.size(s, path, items, len(items))
+	w.size(s, len(items), func() string { return fmt.Sprint(items) })
 	out := reflect.MakeSlice(dst.Type(), len(items), len(items))
 	for i, item := range items {
 		if item == nil {
 			continue
 		}
-		if err := w.value(s.Item.Shape, path+"."+strconv.Itoa(i+1)+".member", item, out.Index(i)); err != nil {
+		if err := w.down(step{kind: toItem, index: i}, s.Item.Shape, item, out.Index(i)); err != nil {
 			return err
 		}
 	}
@@ -171,21 +212,21 @@ func (w *walk) list(s model.Shape, path string, v any, dst reflect.Value) error 
 	return nil
 }
 
-func (w *walk) mapping(s model.Shape, path string, v any, dst reflect.Value) error {
+func (w *walk) mapping(s model.Shape, v any, dst reflect.Value) error {
 	tree, ok := v.(map[string]any)
 	if !ok {
 		return mistyped(v, "map")
 	}
-	w.size(s, path, tree, len(tree))
+	w.size(s, len(tree), func() string { return fmt.Sprint(tree) })
 	out := reflect.MakeMapWithSize(dst.Type(), len(tree))
 	for k, item := range tree {
 		key := reflect.New(dst.Type().Key()).Elem()
-		if err := w.value(s.Key.Shape, path+"."+k+".key", k, key); err != nil {
+		if err := w.down(step{kind: toKey, name: k}, s.Key.Shape, k, key); err != nil {
 			return err
 		}
 		val := reflect.New(dst.Type().Elem()).Elem()
 		if item != nil {
-			if err := w.value(s.Value.Shape, path+"."+k+".member", item, val); err != nil {
+			if err := w.down(step{kind: toValue, name: k}, s.Value.Shape, item, val); err != nil {
 				return err
 			}
 		}
@@ -195,25 +236,25 @@ func (w *walk) mapping(s model.Shape, path string, v any, dst reflect.Value) err
 	return nil
 }
 
-func (w *walk) text(s model.Shape, path string, v any, dst reflect.Value) error {
+func (w *walk) text(s model.Shape, v any, dst reflect.Value) error {
 	text, ok := v.(string)
 	if !ok {
 		return mistyped(v, "String")
 	}
 	dst.SetString(text)
 	if s.Min != nil || s.Max != nil {
-		w.size(s, path, text, utf8.RuneCountInString(text))
+		w.size(s, utf8.RuneCountInString(text), func() string { return text })
 	}
 	if s.Pattern != "" && !w.pattern(s.Pattern).MatchString(text) {
-		w.refuse(path, text, "satisfy regular expression pattern: "+s.Pattern)
+		w.refuse(text, "satisfy regular expression pattern: "+s.Pattern)
 	}
 	if len(s.Enum) > 0 && !slices.Contains(s.Enum, text) {
-		w.refuse(path, text, fmt.Sprintf("satisfy enum value set: [%s]", strings.Join(s.Enum, ", ")))
+		w.refuse(text, fmt.Sprintf("satisfy enum value set: [%s]", strings.Join(s.Enum, ", ")))
 	}
 	return nil
 }
 
-func (w *walk) blob(s model.Shape, path string, v any, dst reflect.Value) error {
+func (w *walk) blob(s model.Shape, v any, dst reflect.Value) error {
 	var data []byte
 	switch v := v.(type) {
 	case []byte:
@@ -221,36 +262,36 @@ func (w *walk) blob(s model.Shape, path string, v any, dst reflect.Value) error 
 	case string:
 		var err error
 		if data, err = base64.StdEncoding.DecodeString(v); err != nil {
-			return malformed{fmt.Errorf("invalid base64 at %s", path)}
+			return malformed{fmt.Errorf("invalid base64 at %s", w.at())}
 		}
 	default:
 		return mistyped(v, "Blob")
 	}
-	w.size(s, path, "java.nio.HeapByteBuffer", len(data))
+	w.size(s, len(data), func() string { return "java.nio.HeapByteBuffer" })
 	dst.SetBytes(data)
 	return nil
 }
 
 // size bounds a length. The value is written out only when it is refused.
-func (w *walk) size(s model.Shape, path string, value any, n int) {
+func (w *walk) size(s model.Shape, n int, value func() string) {
 	if s.Min != nil && float64(n) < *s.Min {
-		w.refuse(path, fmt.Sprint(value), fmt.Sprintf("have length greater than or equal to %.0f", *s.Min))
+		w.refuse(value(), fmt.Sprintf("have length greater than or equal to %.0f", *s.Min))
 	}
 	if s.Max != nil && float64(n) > *s.Max {
-		w.refuse(path, fmt.Sprint(value), fmt.Sprintf("have length less than or equal to %.0f", *s.Max))
+		w.refuse(value(), fmt.Sprintf("have length less than or equal to %.0f", *s.Max))
 	}
 }
 
-func (w *walk) number(s model.Shape, path string, v any, dst reflect.Value) error {
+func (w *walk) number(s model.Shape, v any, dst reflect.Value) error {
 	n, err := toNumber(v)
 	if err != nil {
 		return err
 	}
 	if s.Min != nil && n < *s.Min {
-		w.refuse(path, strconv.FormatFloat(n, 'f', -1, 64), fmt.Sprintf("have value greater than or equal to %.0f", *s.Min))
+		w.refuse(strconv.FormatFloat(n, 'f', -1, 64), fmt.Sprintf("have value greater than or equal to %.0f", *s.Min))
 	}
 	if s.Max != nil && n > *s.Max {
-		w.refuse(path, strconv.FormatFloat(n, 'f', -1, 64), fmt.Sprintf("have value less than or equal to %.0f", *s.Max))
+		w.refuse(strconv.FormatFloat(n, 'f', -1, 64), fmt.Sprintf("have value less than or equal to %.0f", *s.Max))
 	}
 	if dst.CanFloat() {
 		dst.SetFloat(n)
@@ -258,7 +299,7 @@ func (w *walk) number(s model.Shape, path string, v any, dst reflect.Value) erro
 	}
 	i, ok := toInteger(v, n)
 	if !ok || dst.OverflowInt(i) {
-		return malformed{fmt.Errorf("%v at %s is no %s", v, path, s.Type)}
+		return malformed{fmt.Errorf("%v at %s is no %s", v, w.at(), s.Type)}
 	}
 	dst.SetInt(i)
 	return nil

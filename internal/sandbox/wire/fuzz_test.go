@@ -1,10 +1,12 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"net/url"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/fxamacker/cbor/v2"
@@ -43,6 +45,28 @@ func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"StreamModeDetails":{"StreamMode":"X"},"Timestamp":"2026-11-23T15:00:00Z","ShardCount":1e400}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		decode(t, func(*codec, string) (map[string]any, error) { return jsonTree(body) })
+	})
+}
+
+// The quick reader of JSON reads what encoding/json reads, and refuses what that
+// refuses in its words.
+func FuzzJSONTree(f *testing.F) {
+	for _, body := range []string{
+		"", " ", "{}", " { \"a\" : [ 1 , -2.5e+3 , true,false,null,{}, [] ] }\n", `{"a":1,"a":{"b":"c"}}`, `{"a":01}`, `{"a":+1}`, `{"a":nul}`,
+		`{"a":"\"x\\\/\b\f\n\r\t"}`, `{"a":"\u00e9\ud83d\ude97 \ud800"}`, `{"a":"\n \u0041"}`, `{"a":"é` + "\xff" + `"}`, `{"a":"` + "\x00" + `"}`, `{"a":"\x"}`, `{"a":"\`,
+		`{"a":"x`, `{"a"}`, `{"a":1,}`, `[1]`, `null`, `{} x`, `{"a":[1,]}`, `{,}`, strings.Repeat(`{"a":`, 200) + "1" + strings.Repeat("}", 200),
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, gotErr := jsonTree(body)
+		if len(bytes.TrimSpace(body)) == 0 {
+			return
+		}
+		want, wantErr := slowTree(body)
+		if !reflect.DeepEqual(got, want) || (gotErr == nil) != (wantErr == nil) {
+			t.Errorf("%q: got %v, %v, want %v, %v", body, got, gotErr, want, wantErr)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/rand"
@@ -17,6 +18,10 @@ import (
 // MaxRequest bounds a request's body. The largest that AWS takes here is a
 // function's code, 70,167,211 bytes in all.
 const MaxRequest = 72 << 20
+
+// readAhead is how much of a body's length is believed before it is there. No
+// PutRecords is much longer.
+const readAhead = 16 << 20
 
 // Server answers for a set of services.
 type Server struct {
@@ -184,14 +189,16 @@ func (req *request) read() error {
 		}
 		from = http.MaxBytesReader(nil, z, MaxRequest)
 	}
-	body, err := io.ReadAll(from)
+	var body bytes.Buffer
+	body.Grow(int(min(max(0, req.http.ContentLength), readAhead)) + bytes.MinRead)
+	_, err := body.ReadFrom(from)
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return &Error{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge, Message: "the request is larger than any that AWS takes"}
 		}
 		return Errorf("SerializationException", "the request can't be read: %v", err)
 	}
-	req.body = body
+	req.body = body.Bytes()
 	return nil
 }
 
