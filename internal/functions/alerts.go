@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,11 +26,23 @@ func (h Emergency) Handle(ctx context.Context, batch events.SQSEvent) (events.SQ
 	return each(ctx, batch, func(ctx context.Context, m events.SQSMessage) error {
 		e, err := Decode([]byte(m.Body))
 		if err == nil {
+			if e.Probe != nil {
+				e.Probe.Queued, e.Probe.Received = stamp(m, "SentTimestamp"), stamp(m, "ApproximateFirstReceiveTimestamp")
+			}
 			err = h.Workflow.Start(ctx, e.ExecutionName(), e.Encode())
 		}
 		report(ctx, h.Log, m, e, err)
 		return err
 	}), nil
+}
+
+// stamp is one of the times that SQS gives a message, zero when it does not.
+func stamp(m events.SQSMessage, attribute string) time.Time {
+	ms, err := strconv.ParseInt(m.Attributes[attribute], 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
 }
 
 // FollowUp tells owners about their vehicle, and managers about driving.

@@ -13,7 +13,8 @@ import (
 // Kind is what a vehicle reports.
 type Kind string
 
-// The kinds of event. Those from Crash on are emergencies by themselves.
+// The kinds of event. Those from Crash on are treated as emergencies whatever
+// their severity.
 const (
 	Position     Kind = "position"
 	Diagnostic   Kind = "diagnostic"
@@ -24,7 +25,14 @@ const (
 	SOS          Kind = "sos"
 	Fire         Kind = "fire"
 	Theft        Kind = "theft"
+	// Test is what a test sends through the pipeline: nothing has happened. It
+	// goes the way of an emergency, its word is in every text for people, and
+	// programs that act on what happened know it from all that can happen.
+	Test Kind = "[TEST]"
 )
+
+// TestVehicle begins the ids of the vehicles of tests. Only they report a Test.
+const TestVehicle = "[TEST]-"
 
 // Severity is how bad the vehicle thinks it is.
 type Severity string
@@ -53,9 +61,24 @@ type Event struct {
 	Fuel      *float64 `json:"fuel_percent,omitempty"`
 	Odometer  *float64 `json:"odometer_km,omitempty"`
 
+	// Probe is what only a Test carries; nil for every other event.
+	Probe *Probe `json:"probe,omitempty"`
+
 	// Dropped names the measurements that were sent and left out; of several
 	// that were no numbers, only the first.
 	Dropped []string `json:"-"`
+}
+
+// Probe is what a Test carries: where its alert goes, and when it came where,
+// by the clocks of AWS's services, noted by the functions that it passes.
+type Probe struct {
+	// Topic is the ARN of the topic that is told in place of all others; ""
+	// tells those that a real emergency is told to.
+	Topic string `json:"topic,omitempty"`
+
+	Arrived  time.Time `json:"arrived,omitzero"`  // in the stream, by Kinesis
+	Queued   time.Time `json:"queued,omitzero"`   // in the emergency queue, by SQS
+	Received time.Time `json:"received,omitzero"` // from there, for the first time, by SQS
 }
 
 // Invalid is a record that no retry will make readable.
@@ -91,6 +114,11 @@ func Decode(data []byte) (Event, error) {
 		path := mistyped.Field // which goes through the embedded struct
 		e.Dropped = append(e.Dropped, path[strings.LastIndexByte(path, '.')+1:])
 	}
+	if e.Kind != Test {
+		e.Probe = nil // what happened is told to those whom it concerns, whatever else the record says
+	} else if e.Probe == nil {
+		e.Probe = new(Probe)
+	}
 	e.dropImplausible()
 	return e, nil
 }
@@ -106,6 +134,8 @@ func (e *Event) identify(occurredAt string) (reasons []string) {
 	check(legalID(e.Vehicle), "vehicle_id is not 1 to 128 visible ASCII characters")
 	switch e.Kind {
 	case Position, Diagnostic, HarshBraking, Geofence, Crash, Airbag, SOS, Fire, Theft:
+	case Test:
+		check(strings.HasPrefix(e.Vehicle, TestVehicle), "type %q is for vehicles of tests, whose ids begin with %s", Test, TestVehicle)
 	default:
 		check(false, "type %.40q is unknown", e.Kind)
 	}
@@ -169,7 +199,7 @@ func (e Event) Encode() string {
 // crash a mere warning has still crashed.
 func (e Event) Emergency() bool {
 	switch e.Kind {
-	case Crash, Airbag, SOS, Fire, Theft:
+	case Crash, Airbag, SOS, Fire, Theft, Test:
 		return true
 	}
 	return e.Severity == Critical

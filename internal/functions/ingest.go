@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -30,6 +31,9 @@ func (h Ingest) Handle(ctx context.Context, batch events.KinesisEvent) (events.K
 			h.Log.WarnContext(ctx, "record passed over", "sequence_number", r.Kinesis.SequenceNumber,
 				"partition_key", r.Kinesis.PartitionKey, "bytes", len(r.Kinesis.Data), "reason", err.Error())
 		case e.Emergency():
+			if e.Probe != nil {
+				e.Probe.Arrived = r.Kinesis.ApproximateArrivalTimestamp.UTC().Round(time.Millisecond) // it comes as a float of seconds
+			}
 			emergencies.add(i, Message{Body: e.Encode(), Group: e.Vehicle, Dedup: e.ID})
 		case e.FollowUp():
 			followUps.add(i, Message{Body: e.Encode()})

@@ -136,7 +136,8 @@ func (p *Pipeline) workflowGrants() func(context.Context) (string, error) {
 	n := p.names
 	return p.grants(keyPublish,
 		policy.Allow("Notify", []string{"sns:Publish"},
-			n.topic("authorities-alerts"), n.topic("owner-alerts"), n.topic("manager-notifications"), n.topic("alarms")),
+			n.topic("authorities-alerts"), n.topic("owner-alerts"), n.topic("manager-notifications"), n.topic("alarms"),
+			n.topic(probeName("*"))),
 	)
 }
 

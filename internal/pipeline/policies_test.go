@@ -55,6 +55,7 @@ var consumers = map[string][]need{
 		on(arn("sns", "ccs-prod-owner-alerts"), "sns:Publish"),
 		on(arn("sns", "ccs-prod-manager-notifications"), "sns:Publish"),
 		on(arn("sns", "ccs-prod-alarms"), "sns:Publish"),
+		on(arn("sns", "ccs-prod-probe-*"), "sns:Publish"), // the topics of tests
 		on("KEY", "kms:Decrypt", "kms:GenerateDataKey*")),
 	"data-lake": slices.Concat(
 		on(arn("kinesis", "stream/ccs-prod-telemetry"), "kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords", "kinesis:ListShards"),

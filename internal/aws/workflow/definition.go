@@ -3,6 +3,7 @@ package workflow
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 )
 
 // Topics are the ARNs of the topics that the emergency workflow publishes to.
@@ -25,12 +26,23 @@ type node map[string]any
 // approval_required. None of them waits for another or fails with it; whoever
 // could not be told, after retries, is reported to the alarms topic, and the
 // execution fails so that it is seen.
+//
+// A test may name a topic of its own, in $.probe.topic: then only that one is
+// told, whatever becomes of it. The functions keep the name out of all other
+// events, and the workflow's role keeps it among the topics of tests.
 func Definition(t Topics) string {
 	text, err := json.MarshalIndent(node{
 		"Comment":        "Tell everybody concerned about an emergency",
-		"StartAt":        "Tell",
+		"StartAt":        "WhoIsTold",
 		"TimeoutSeconds": 600,
 		"States": node{
+			"WhoIsTold": node{
+				"Type":    "Choice",
+				"Choices": []node{{"Variable": "$.probe.topic", "IsPresent": true, "Next": "TellProbe"}},
+				"Default": "Tell",
+			},
+			"TellProbe":         publish("TopicArn.$", "$.probe.topic").with(node{"Catch": catchAll("ProbeNotDelivered"), "ResultPath": nil, "Next": "Done"}),
+			"ProbeNotDelivered": node{"Type": "Fail", "Error": "AlertNotDelivered", "Cause": "the topic of the test could not be told"},
 			"Tell": node{
 				"Type": "Parallel",
 				"Branches": []node{
@@ -82,32 +94,45 @@ const snsPublish = "arn:aws:states:::sns:publish"
 // is two.
 const taskTimeout = 5
 
+// publish is the task that publishes the event to the topic that a parameter
+// names, without what follows it.
+func publish(parameter, topic string) node {
+	return node{
+		"Type":     "Task",
+		"Resource": snsPublish,
+		"Parameters": node{
+			parameter:   topic,
+			"Subject.$": "States.Format('CCS {}: {}', $.severity, $.type)",
+			"Message.$": "States.Format('Vehicle {} reported {} ({}) at {}. Event {}: {}', " +
+				"$.vehicle_id, $.type, $.severity, $.occurred_at, $.event_id, States.JsonToString($))",
+			"MessageAttributes": node{ // what a subscription can filter on
+				"event_id":   attribute("$.event_id"),
+				"vehicle_id": attribute("$.vehicle_id"),
+				"type":       attribute("$.type"),
+				"severity":   attribute("$.severity"),
+			},
+		},
+		"TimeoutSeconds": taskTimeout,
+		"Retry":          retries(),
+	}
+}
+
+// with is n with more fields.
+func (n node) with(more node) node {
+	maps.Copy(n, more)
+	return n
+}
+
 // tell is the task that publishes the event to a topic, and the state that
 // notes its failure so that the other branches go on.
 func tell(who, topic string) node {
 	note := who + "NotTold"
 	return node{
-		"Tell" + who: node{
-			"Type":     "Task",
-			"Resource": snsPublish,
-			"Parameters": node{
-				"TopicArn":  topic,
-				"Subject.$": "States.Format('CCS {}: {}', $.severity, $.type)",
-				"Message.$": "States.Format('Vehicle {} reported {} ({}) at {}. Event {}: {}', " +
-					"$.vehicle_id, $.type, $.severity, $.occurred_at, $.event_id, States.JsonToString($))",
-				"MessageAttributes": node{ // what a subscription can filter on
-					"event_id":   attribute("$.event_id"),
-					"vehicle_id": attribute("$.vehicle_id"),
-					"type":       attribute("$.type"),
-					"severity":   attribute("$.severity"),
-				},
-			},
-			"TimeoutSeconds": taskTimeout,
-			"Retry":          retries(),
+		"Tell" + who: publish("TopicArn", topic).with(node{
 			"Catch":          catchAll(note),
 			"ResultSelector": node{"who": who, "failed": false},
 			"End":            true,
-		},
+		}),
 		note: node{
 			"Type":       "Pass",
 			"Parameters": node{"who": who, "failed": true, "error.$": "$.error"},
