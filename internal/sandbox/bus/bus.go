@@ -8,7 +8,6 @@ package bus
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -57,7 +56,7 @@ const Partition = "aws"
 
 // ARN is the ARN of a thing of this account and region.
 func (b *Bus) ARN(service, resource string) string {
-	return fmt.Sprintf("arn:%s:%s:%s:%s:%s", Partition, service, b.Region, b.Account, resource)
+	return "arn:" + Partition + ":" + service + ":" + b.Region + ":" + b.Account + ":" + resource
 }
 
 // Name is what follows prefix in the resource part of an ARN of the given

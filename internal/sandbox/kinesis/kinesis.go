@@ -53,6 +53,10 @@ type stream struct {
 	data   sync.Mutex
 	shards []*shard // in the order they were made: a shard's id is its index
 	open   []*shard // by hash range
+	// held is what the records take of memory, relieved whether it was once too
+	// much.
+	held     int
+	relieved bool
 
 	// What counts against the daily limits, oldest first.
 	resizes, encryptions, stops, modes []time.Time

@@ -151,7 +151,7 @@ func (s *Service) take(p pass, sh *shard, n uint64, most int) (r reading, ok boo
 		s.refusedRead(p, sh)
 		return r, false
 	}
-	sh.trim(now.Add(-p.keep))
+	p.trim(sh, now.Add(-p.keep))
 	page, first, next := sh.read(n, most)
 	r = reading{records: slices.Clone(page), first: first, next: next, drained: !sh.closed.IsZero() && next > sh.taken}
 	if next <= sh.taken {

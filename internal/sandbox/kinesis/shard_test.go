@@ -135,3 +135,40 @@ func TestDecimal(t *testing.T) {
 		}
 	})
 }
+
+// What a stream has no room for goes oldest first, whichever shard it is in, and
+// readers go on at what is left.
+func TestAStreamThatIsTooFullDropsTheOldestFirst(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	st := &stream{name: "s", retention: defaultRetention, maxRecord: 1024}
+	st.addShard(hash{}, lastHash, now)
+	st.resize(2, now)
+	p, first, second := st.pass(), st.open[0], st.open[1]
+	for range 5 { // 2,500 records in the first shard, then 2,500 in the second
+		now = now.Add(time.Second)
+		for range 500 {
+			p.put(first.first, record{at: now, key: "k", data: []byte("v")})
+		}
+	}
+	for range 5 {
+		now = now.Add(time.Second)
+		for range 500 {
+			p.put(second.first, record{at: now, key: "k", data: []byte("v")})
+		}
+	}
+	each := (&record{key: "k", data: []byte("v")}).cost()
+	if st.held != 5000*each {
+		t.Fatalf("holds %d bytes, want %d", st.held, 5000*each)
+	}
+	st.relieve(1600 * each)
+	if a, b := len(first.records), len(second.records); a != 0 || b != 1500 || st.held != 1500*each {
+		t.Errorf("%d and %d records left in %d bytes, want the newest 1500 in %d", a, b, st.held, 1500*each)
+	}
+	if page, at, _ := second.read(1, 10); len(page) != 10 || at != 1001 {
+		t.Errorf("a reader at the first record goes on with %d records at %d, want 10 at 1001", len(page), at)
+	}
+	p.trim(second, now)
+	if st.held != 0 || len(second.records) != 0 {
+		t.Errorf("%d bytes left after their retention", st.held)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/md5" // how Kinesis maps keys to shards
 	"encoding/binary"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -106,25 +105,13 @@ func (p pass) put(h hash, r record) (sh *shard, n uint64, refused bool) {
 	if !sh.writes.write(r.at, r.size()) {
 		return sh, 0, true
 	}
-	sh.trim(r.at.Add(-p.keep))
+	p.trim(sh, r.at.Add(-p.keep))
 	sh.records = append(sh.records, r)
+	p.held += r.cost()
+	p.relieve(memory)
 	sh.taken++
 	sh.tell()
 	return sh, sh.taken, false
-}
-
-// trim drops the records from before the horizon, which are past their
-// retention.
-func (sh *shard) trim(horizon time.Time) {
-	if len(sh.records) == 0 || sh.records[0].at.After(horizon) {
-		return
-	}
-	gone := slices.IndexFunc(sh.records, func(r record) bool { return r.at.After(horizon) })
-	if gone < 0 {
-		gone = len(sh.records)
-	}
-	clear(sh.records[:gone])
-	sh.records = sh.records[gone:]
 }
 
 // serving is find for records: a stream that is being made or deleted is not

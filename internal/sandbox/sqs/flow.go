@@ -54,11 +54,11 @@ func (s *Service) Receive(ctx context.Context, queue string, most int, wait time
 // carried is a message as the bus carries it, with all that is known of it.
 func carried(q *queue, m *message) bus.Message {
 	out := bus.Message{ID: m.id, Handle: handle(q, m), Body: m.body, BodyMD5: m.md5, AttributesMD5: aws.ToString(attributesMD5(m.attributes)), Attributes: map[string]string{}}
-	for name, v := range m.system() {
+	m.system(func(name types.MessageSystemAttributeName, v string) {
 		if v != "" {
 			out.Attributes[string(name)] = v
 		}
-	}
+	})
 	for name, v := range m.attributes {
 		if out.UserData == nil {
 			out.UserData = map[string]bus.MessageAttribute{}

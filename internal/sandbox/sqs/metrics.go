@@ -87,11 +87,8 @@ func (q *queue) inUse(now time.Time) bool {
 
 // oldest is the age of the message that is in the queue for longest.
 func (q *queue) oldest(now time.Time) time.Duration {
-	first := now
-	for _, m := range q.messages {
-		if m.entered.Before(first) {
-			first = m.entered
-		}
+	if q.first == nil {
+		return 0
 	}
-	return now.Sub(first)
+	return now.Sub(q.first.entered)
 }

@@ -59,7 +59,7 @@ func (s *Service) sendMessage(_ context.Context, in *sendInput) (*sqs.SendMessag
 		return nil, err
 	}
 	out := &sqs.SendMessageOutput{
-		MessageId: aws.String(m.id), MD5OfMessageBody: aws.String(bodyMD5(*e.MessageBody)),
+		MessageId: aws.String(m.id), MD5OfMessageBody: aws.String(m.md5),
 		MD5OfMessageAttributes: attributesMD5(e.MessageAttributes), MD5OfMessageSystemAttributes: attributesMD5(plain(e.MessageSystemAttributes)),
 	}
 	if m.sequence != "" {
@@ -120,7 +120,7 @@ func (s *Service) sendMessageBatch(_ context.Context, in *sendBatchInput) (*sqs.
 		}
 		m := s.put(q, e, now, &sizes)
 		done := types.SendMessageBatchResultEntry{
-			Id: e.Id, MessageId: aws.String(m.id), MD5OfMessageBody: aws.String(bodyMD5(*e.MessageBody)),
+			Id: e.Id, MessageId: aws.String(m.id), MD5OfMessageBody: aws.String(m.md5),
 			MD5OfMessageAttributes: attributesMD5(e.MessageAttributes), MD5OfMessageSystemAttributes: attributesMD5(plain(e.MessageSystemAttributes)),
 		}
 		if m.sequence != "" {
@@ -150,6 +150,7 @@ func (s *Service) put(q *queue, e *entry, now time.Time, sizes *bus.Samples) acc
 		}
 		m.sequence, lane = s.nextSequence(), m.group
 		if old, ok := q.remember(m, now); ok {
+			old.md5 = m.md5
 			return old
 		}
 	case e.DelaySeconds != nil:
@@ -157,7 +158,7 @@ func (s *Service) put(q *queue, e *entry, now time.Time, sizes *bus.Samples) acc
 	}
 	q.add(m, lane, delay, now)
 	include(sizes, float64(size(e)))
-	return accepted{m.id, m.sequence}
+	return accepted{m.id, m.sequence, m.md5}
 }
 
 // remember notes that m was sent. ok is whether something was sent under its
@@ -174,7 +175,7 @@ func (q *queue) remember(m *message, now time.Time) (old accepted, ok bool) {
 	if old, ok := q.seen[key]; ok {
 		return old, true
 	}
-	q.seen[key] = accepted{m.id, m.sequence}
+	q.seen[key] = accepted{id: m.id, sequence: m.sequence}
 	q.lately = append(q.lately, sending{key, now})
 	return old, false
 }
@@ -200,6 +201,9 @@ func bodyMD5(body string) string {
 }
 
 func plain(system map[string]types.MessageSystemAttributeValue) map[string]types.MessageAttributeValue {
+	if len(system) == 0 {
+		return nil
+	}
 	out := make(map[string]types.MessageAttributeValue, len(system))
 	for name, v := range system {
 		out[name] = types.MessageAttributeValue{DataType: v.DataType, StringValue: v.StringValue, BinaryValue: v.BinaryValue}

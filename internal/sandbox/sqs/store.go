@@ -29,6 +29,8 @@ type message struct {
 	until time.Time // of a hidden message: when it can be received
 	lane  *lane
 	index int // in the heap
+
+	before, after *message // in the order in which they entered
 }
 
 type state int
@@ -56,8 +58,10 @@ func (l *lane) open() bool {
 // store holds a queue's messages. Time moves only in tick.
 type store struct {
 	messages map[string]*message // by id
-	groups   map[string]*lane    // of a FIFO queue
-	line     []*lane             // lanes that may be open, the next to be received from first
+	first    *message            // of those that are here, the one that entered first
+	last     *message
+	groups   map[string]*lane // of a FIFO queue
+	line     []*lane          // lanes that may be open, the next to be received from first
 	timers   timers
 	visible  int
 	inflight int
@@ -72,8 +76,9 @@ type sending struct {
 	at  time.Time
 }
 
-// accepted is what a sender learns of a message.
-type accepted struct{ id, sequence string }
+// accepted is what a sender learns of a message: the id and number that it has,
+// and the sum of the body that it sent.
+type accepted struct{ id, sequence, md5 string }
 
 func newStore(retention time.Duration) store {
 	s := store{arrived: make(chan struct{}), seen: map[string]accepted{}}
@@ -85,6 +90,7 @@ func newStore(retention time.Duration) store {
 // empty forgets all messages, but not what was deduplicated.
 func (s *store) empty() {
 	s.messages, s.groups = map[string]*message{}, map[string]*lane{}
+	s.first, s.last = nil, nil
 	s.line, s.timers.list, s.visible, s.inflight = nil, nil, 0, 0
 }
 
@@ -110,12 +116,37 @@ func (s *store) add(m *message, group string, delay time.Duration, now time.Time
 	m.lane.messages = append(m.lane.messages, m)
 	s.messages[m.id] = m
 	m.state, m.entered = visible, now
+	s.link(m)
 	if delay > 0 {
 		m.state, m.until = delayed, now.Add(delay)
 	}
 	s.count(m, 1)
 	heap.Push(&s.timers, m)
 	s.queue(m.lane)
+}
+
+func (s *store) link(m *message) {
+	m.before, m.after = s.last, nil
+	if s.last == nil {
+		s.first = m
+	} else {
+		s.last.after = m
+	}
+	s.last = m
+}
+
+func (s *store) unlink(m *message) {
+	if m.before == nil {
+		s.first = m.after
+	} else {
+		m.before.after = m.after
+	}
+	if m.after == nil {
+		s.last = m.before
+	} else {
+		m.after.before = m.before
+	}
+	m.before, m.after = nil, nil
 }
 
 func (s *store) count(m *message, by int) {
@@ -150,6 +181,7 @@ func (s *store) queue(l *lane) {
 func (s *store) remove(m *message) {
 	s.count(m, -1)
 	delete(s.messages, m.id)
+	s.unlink(m)
 	heap.Remove(&s.timers, m.index)
 	l := m.lane
 	i := slices.Index(l.messages, m)

@@ -32,11 +32,11 @@ func view(in *receiveInput) func(*queue, *message) types.Message {
 			return out
 		}
 		out.Attributes = map[string]string{}
-		for name, v := range m.system() {
+		m.system(func(name types.MessageSystemAttributeName, v string) {
 			if v != "" && (all || slices.Contains(system, name)) {
 				out.Attributes[string(name)] = v
 			}
-		}
+		})
 		return out
 	}
 }
@@ -49,17 +49,16 @@ func matches(wanted, name string) bool {
 	return wanted == "All" || wanted == name
 }
 
-func (m *message) system() map[types.MessageSystemAttributeName]string {
+// system gives what SQS itself knows of a message, "" for what it does not.
+func (m *message) system(give func(types.MessageSystemAttributeName, string)) {
 	millis := func(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
-	return map[types.MessageSystemAttributeName]string{
-		"SenderId":                         "AIDASANDBOX0000000000",
-		"SentTimestamp":                    millis(m.sent),
-		"ApproximateReceiveCount":          strconv.Itoa(m.received),
-		"ApproximateFirstReceiveTimestamp": millis(m.first),
-		"SequenceNumber":                   m.sequence,
-		"MessageDeduplicationId":           m.dedup,
-		"MessageGroupId":                   m.group,
-		"AWSTraceHeader":                   m.trace,
-		"DeadLetterQueueSourceArn":         m.source,
-	}
+	give("SenderId", "AIDASANDBOX0000000000")
+	give("SentTimestamp", millis(m.sent))
+	give("ApproximateReceiveCount", strconv.Itoa(m.received))
+	give("ApproximateFirstReceiveTimestamp", millis(m.first))
+	give("SequenceNumber", m.sequence)
+	give("MessageDeduplicationId", m.dedup)
+	give("MessageGroupId", m.group)
+	give("AWSTraceHeader", m.trace)
+	give("DeadLetterQueueSourceArn", m.source)
 }
