@@ -80,6 +80,9 @@ var layers = []layer{
 	{"internal/sandbox/wire/model/...", []string{"internal/sandbox/wire/model"}, nil},
 	{"internal/sandbox/wire", []string{"internal/sandbox/wire/model"}, []string{sdk, "github.com/fxamacker/cbor/v2"}},
 	{"internal/sandbox/s3", []string{"internal/sandbox/wire", "internal/sandbox/bus", "internal/sandbox/policy"}, []string{sdk, "github.com/johannesboyne/gofakes3/..."}},
+	{"internal/sandbox/firehose/parquet", nil, nil},
+	{"internal/sandbox/firehose/convert", []string{"internal/sandbox/bus", "internal/sandbox/firehose/parquet"}, nil},
+	{"internal/sandbox/firehose", []string{"internal/sandbox/wire", "internal/sandbox/bus", "internal/sandbox/firehose/convert"}, []string{sdk}},
 	{"internal/sandbox/...", []string{"internal/sandbox/wire", "internal/sandbox/bus", "internal/sandbox/policy"}, []string{sdk}},
 }
 
