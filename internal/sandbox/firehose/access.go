@@ -52,7 +52,7 @@ func (s *Service) checkAccess(st *stream) error {
 		if !s.bus.Logs.Stream(*l.LogGroupName, *l.LogStreamName) {
 			return invalid("The log stream %s of %s does not exist; Firehose would log no errors", *l.LogStreamName, *l.LogGroupName)
 		}
-		return s.may(*d.RoleARN, s.bus.ARN("logs", "log-group:"+*l.LogGroupName+":log-stream:"+*l.LogStreamName), "logs:PutLogEvents")
+		return s.may(*d.RoleARN, s.logStream(l), "logs:PutLogEvents")
 	}
 	return nil
 }
@@ -81,10 +81,9 @@ func (s *Service) mayRead(st *stream) error {
 	if err := s.may(role, arn, "kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords", "kinesis:ListShards"); err != nil {
 		return err
 	}
-	if source, _ := s.bus.Streams.Stream(arn); source.KeyRef != "" && !strings.HasPrefix(source.KeyRef, "alias/aws/") {
-		if key, ok := s.bus.Keys.Key(source.KeyRef); ok {
-			return s.may(role, key.ARN, "kms:Decrypt")
-		}
+	source, _ := s.bus.Streams.Stream(arn)
+	if key, ok := s.customerKey(source.KeyRef); ok {
+		return s.may(role, key.ARN, "kms:Decrypt")
 	}
 	return nil
 }
@@ -94,18 +93,25 @@ func (s *Service) mayConvert(st *stream, schema *types.SchemaConfiguration) erro
 	if err := s.assume(st, role); err != nil {
 		return err
 	}
-	for _, resource := range []string{"catalog", "database/" + database, "table/" + database + "/" + table} {
-		for _, action := range []string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"} {
-			if !s.bus.Roles.Allowed(role, action, s.bus.ARN("glue", resource)) {
-				return invalid("Access was denied when calling Glue. Please ensure that the role specified in the data format conversion configuration has the necessary permissions.")
-			}
-		}
+	if err := s.mayUseTable(role, database, table); err != nil {
+		return err
 	}
 	if schema.Region != nil && *schema.Region != s.bus.Region {
 		return invalid("the sandbox has no Glue in %s", *schema.Region)
 	}
 	if !s.bus.Tables.Table(database, table) {
 		return invalid("The Glue table %s in database %s was not found.", table, database)
+	}
+	return nil
+}
+
+func (s *Service) mayUseTable(role, database, table string) error {
+	for _, resource := range []string{"catalog", "database/" + database, "table/" + database + "/" + table} {
+		for _, action := range []string{"glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"} {
+			if !s.bus.Roles.Allowed(role, action, s.bus.ARN("glue", resource)) {
+				return invalid("Access was denied when calling Glue. Please ensure that the role specified in the data format conversion configuration has the necessary permissions.")
+			}
+		}
 	}
 	return nil
 }

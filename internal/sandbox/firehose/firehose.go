@@ -1,7 +1,9 @@
 // Package firehose is the sandbox's Data Firehose: delivery streams that read a
-// Kinesis stream and write to S3, with AWS's refusals at creation and its slow
-// life cycle. What AWS would accept and then fail at in silence, for want of a
-// permission, a bucket or a log stream, is refused here at once.
+// Kinesis stream, or take records from producers, and write them to S3, with
+// AWS's refusals at creation and its slow life cycle. What AWS would accept and
+// then fail at in silence, for want of a permission, a bucket or a log stream, is
+// refused here at once; what is taken away later fails as it does on AWS: the
+// delivery stream stays ACTIVE, and its error log and metrics tell.
 package firehose
 
 import (
@@ -10,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,6 +29,7 @@ type Service struct {
 
 	mu      sync.Mutex
 	streams map[string]*stream
+	launch  func(*stream) // sets one to work; nil while the sandbox does not run
 }
 
 type stream struct {
@@ -36,15 +40,21 @@ type stream struct {
 	version     int
 	tags        bus.Tags
 	created     time.Time
+	start       time.Time // when it becomes ACTIVE and begins to read
 	updated     time.Time
 	failure     *types.FailureDescription // what makes its creation fail
 	deleted     time.Time                 // zero while nobody deleted it
+
+	quit   func()                    // ends its work; nil when it has not begun
+	queue  *queue                    // what was put and is not buffered yet
+	oldest atomic.Pointer[time.Time] // when the oldest record in the buffer arrived
 }
 
 // New is Firehose without delivery streams.
 func New(b *bus.Bus) *Service {
 	s := &Service{bus: b, streams: map[string]*stream{}}
 	b.ListTagged(s.tagged)
+	b.Background(s.run)
 	return s
 }
 
@@ -55,6 +65,8 @@ func (s *Service) Wire() wire.Service {
 		"DescribeDeliveryStream":    wire.Handle(s.describe),
 		"ListDeliveryStreams":       wire.Handle(s.list),
 		"UpdateDestination":         wire.Handle(s.update),
+		"PutRecord":                 wire.Handle(s.putRecord),
+		"PutRecordBatch":            wire.Handle(s.putRecordBatch),
 		"DeleteDeliveryStream":      wire.Handle(s.delete),
 		"TagDeliveryStream":         wire.Handle(s.tag),
 		"UntagDeliveryStream":       wire.Handle(s.untag),
@@ -91,7 +103,7 @@ func (s *Service) status(st *stream) types.DeliveryStreamStatus {
 	switch {
 	case !st.deleted.IsZero():
 		return types.DeliveryStreamStatusDeleting
-	case time.Since(st.created) < s.bus.Timing.DeliveryCreate:
+	case time.Now().Before(st.start):
 		return types.DeliveryStreamStatusCreating
 	case st.failure != nil:
 		return types.DeliveryStreamStatusCreatingFailed
@@ -126,9 +138,11 @@ func (s *Service) create(_ context.Context, in *firehose.CreateDeliveryStreamInp
 	if err := checkShape(in); err != nil {
 		return nil, err
 	}
+	now := time.Now()
 	st := &stream{
 		name: name, kind: in.DeliveryStreamType, source: in.KinesisStreamSourceConfiguration,
-		destination: *in.ExtendedS3DestinationConfiguration, version: 1, tags: tags, created: time.Now(),
+		destination: *in.ExtendedS3DestinationConfiguration, version: 1, tags: tags, created: now, start: now.Add(s.bus.Timing.DeliveryCreate),
+		queue: newQueue(),
 	}
 	if st.kind == "" {
 		st.kind = types.DeliveryStreamTypeDirectPut
@@ -143,6 +157,9 @@ func (s *Service) create(_ context.Context, in *firehose.CreateDeliveryStreamInp
 		return nil, err
 	}
 	s.streams[name] = st
+	if s.launch != nil {
+		s.launch(st)
+	}
 	return &firehose.CreateDeliveryStreamOutput{DeliveryStreamARN: aws.String(s.arn(name))}, nil
 }
 
@@ -167,7 +184,7 @@ func (s *Service) describe(_ context.Context, in *firehose.DescribeDeliveryStrea
 	}
 	if st.source != nil {
 		d.Source = &types.SourceDescription{KinesisStreamSourceDescription: &types.KinesisStreamSourceDescription{
-			KinesisStreamARN: st.source.KinesisStreamARN, RoleARN: st.source.RoleARN, DeliveryStartTimestamp: aws.Time(st.created.Add(s.bus.Timing.DeliveryCreate)),
+			KinesisStreamARN: st.source.KinesisStreamARN, RoleARN: st.source.RoleARN, DeliveryStartTimestamp: aws.Time(st.start),
 		}}
 	}
 	return &firehose.DescribeDeliveryStreamOutput{DeliveryStreamDescription: d}, nil
@@ -217,6 +234,9 @@ func (s *Service) delete(_ context.Context, in *firehose.DeleteDeliveryStreamInp
 	}
 	if st.deleted.IsZero() {
 		st.deleted = time.Now()
+		if st.quit != nil {
+			st.quit()
+		}
 	}
 	return &firehose.DeleteDeliveryStreamOutput{}, nil
 }

@@ -59,7 +59,14 @@ func allow(t *testing.T, cfg aws.Config, actions []string) {
 // world is all that a delivery stream needs.
 func world(t *testing.T, o sandbox.Options) (*firehose.Client, aws.Config) {
 	t.Helper()
-	_, cfg := sandboxtest.New(t, o)
+	c, cfg, _ := livingWorld(t, o)
+	return c, cfg
+}
+
+// livingWorld is a world and its sandbox, which can run.
+func livingWorld(t *testing.T, o sandbox.Options) (*firehose.Client, aws.Config, *sandbox.Sandbox) {
+	t.Helper()
+	s, cfg := sandboxtest.New(t, o)
 	ctx := t.Context()
 	_, err := kinesis.NewFromConfig(cfg).CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("telemetry"), ShardCount: aws.Int32(1)})
 	must(t, err)
@@ -69,7 +76,9 @@ func world(t *testing.T, o sandbox.Options) (*firehose.Client, aws.Config) {
 	catalog := glue.NewFromConfig(cfg)
 	_, err = catalog.CreateDatabase(ctx, &glue.CreateDatabaseInput{DatabaseInput: &gluetypes.DatabaseInput{Name: aws.String("db")}})
 	must(t, err)
-	_, err = catalog.CreateTable(ctx, &glue.CreateTableInput{DatabaseName: aws.String("db"), TableInput: &gluetypes.TableInput{Name: aws.String("events")}})
+	_, err = catalog.CreateTable(ctx, &glue.CreateTableInput{DatabaseName: aws.String("db"), TableInput: &gluetypes.TableInput{Name: aws.String("events"),
+		StorageDescriptor: &gluetypes.StorageDescriptor{Columns: []gluetypes.Column{
+			{Name: aws.String("id"), Type: aws.String("string")}, {Name: aws.String("n"), Type: aws.String("int")}}}}})
 	must(t, err)
 	logs := cloudwatchlogs.NewFromConfig(cfg)
 	_, err = logs.CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("errors")})
@@ -80,7 +89,7 @@ func world(t *testing.T, o sandbox.Options) (*firehose.Client, aws.Config) {
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"firehose.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)})
 	must(t, err)
 	allow(t, cfg, enough())
-	return firehose.NewFromConfig(cfg, func(o *firehose.Options) { o.RetryMaxAttempts = 1 }), cfg
+	return firehose.NewFromConfig(cfg, func(o *firehose.Options) { o.RetryMaxAttempts = 1 }), cfg, s
 }
 
 // good is a delivery stream that AWS would make.

@@ -2,6 +2,7 @@ package firehose
 
 import (
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
@@ -52,6 +53,9 @@ func checkDestination(c *types.ExtendedS3DestinationConfiguration) error {
 	if err := checkPrefixes(aws.ToString(c.Prefix), aws.ToString(c.ErrorOutputPrefix)); err != nil {
 		return err
 	}
+	if _, err := time.LoadLocation(aws.ToString(c.CustomTimeZone)); err != nil {
+		return invalid("Invalid CustomTimeZone %s", *c.CustomTimeZone)
+	}
 	if l := c.CloudWatchLoggingOptions; l != nil && aws.ToBool(l.Enabled) && (aws.ToString(l.LogGroupName) == "" || aws.ToString(l.LogStreamName) == "") {
 		return invalid("LogGroupName and LogStreamName must be specified when CloudWatch logging is enabled")
 	}
@@ -62,6 +66,9 @@ func checkDestination(c *types.ExtendedS3DestinationConfiguration) error {
 		if c.CompressionFormat != "" && c.CompressionFormat != types.CompressionFormatUncompressed {
 			return invalid("CompressionFormat must be set to UNCOMPRESSED when data format conversion is enabled")
 		}
+	}
+	if c.CompressionFormat != "" && c.CompressionFormat != types.CompressionFormatUncompressed && c.CompressionFormat != types.CompressionFormatGzip {
+		return invalid("the sandbox compresses by GZIP alone, not by %s", c.CompressionFormat)
 	}
 	if c.CompressionFormat == "" {
 		c.CompressionFormat = types.CompressionFormatUncompressed
@@ -113,6 +120,9 @@ func checkPrefixes(prefix, errorPrefix string) error {
 			namespace, value := m[1], m[2]
 			switch {
 			case namespace == "timestamp" && value != "":
+				if _, ok := javaTime(value, time.Time{}); !ok {
+					return invalid("Invalid timestamp format %s (the sandbox knows no week-based years)", m[0])
+				}
 			case namespace == "firehose" && value == "random-string":
 			case namespace == "firehose" && value == "error-output-type":
 				if i == 0 {

@@ -29,8 +29,7 @@ func (s *Service) update(_ context.Context, in *firehose.UpdateDestinationInput)
 	case in.ExtendedS3DestinationUpdate == nil:
 		return nil, invalid("Exactly one destination update is supported (the sandbox knows ExtendedS3DestinationUpdate alone)")
 	}
-	next := *st
-	next.destination = merged(st.destination, in.ExtendedS3DestinationUpdate)
+	next := stream{name: st.name, source: st.source, destination: merged(st.destination, in.ExtendedS3DestinationUpdate)}
 	if err := checkDestination(&next.destination); err != nil {
 		return nil, err
 	}
