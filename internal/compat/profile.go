@@ -60,6 +60,7 @@ func profiles() []profile {
 			standIn{"moto", streamStandIn}, standIn{"moto", queueStandIns}),
 
 		{name: "clients", serve: all, check: checkClients, planned: clientChecks, patience: 3 * time.Minute},
+		{name: "lake", check: checkLake, planned: func(*host) []string { return []string{lakeCheck} }, patience: 3 * time.Minute},
 	}
 }
 
