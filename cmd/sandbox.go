@@ -181,7 +181,7 @@ func (e *env) sandboxEndpoint(ctx context.Context) (*connect.SandboxEndpoint, er
 	if !ran {
 		e.console.Notef("started a sandbox at %s; 'ccsctl sandbox stop' ends it", info.URL)
 	}
-	return &connect.SandboxEndpoint{URL: info.URL, Region: info.Region, Account: info.Account}, nil
+	return &connect.SandboxEndpoint{URL: info.URL, Region: info.Region, Account: info.Account, Timing: info.Timing}, nil
 }
 
 // isSandbox says whether an account is the one that every sandbox pretends to

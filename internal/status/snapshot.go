@@ -276,6 +276,7 @@ type Alarm struct {
 	Description string    `json:"description"`
 	State       string    `json:"state"` // OK, ALARM, INSUFFICIENT_DATA
 	Severity    Severity  `json:"severity"`
+	Absent      bool      `json:"absent,omitempty"` // it is not there
 	Since       time.Time `json:"since,omitzero"`
 	Reason      string    `json:"reason,omitempty"`
 	Muted       bool      `json:"muted,omitempty"` // its actions are off: nobody is told
@@ -284,6 +285,7 @@ type Alarm struct {
 // Problem is one thing that is wrong.
 type Problem struct {
 	Part     string    `json:"part"` // queue/emergency.fifo: type and name, as in 'ccsctl status'
+	What     string    `json:"what"` // of the part: depth, state, refused ...; with Part it says which problem this is
 	Severity Severity  `json:"severity"`
 	Text     string    `json:"text"`           // depth 1,204 messages, over 1,000
 	Since    time.Time `json:"since,omitzero"` // zero when nobody knows

@@ -54,6 +54,7 @@ type SandboxEndpoint struct {
 	URL     string // http://127.0.0.1:4566
 	Region  string
 	Account string // that it pretends to be
+	Timing  string // how long things take there: instant, fast or aws
 }
 
 // Session is an open connection: who we are, and where.
@@ -68,6 +69,8 @@ type Session struct {
 	Endpoint string
 	// PathStyle says that S3 is not AWS's own, so buckets are named in the path.
 	PathStyle bool
+
+	who *identity
 }
 
 // Open connects and asks who we are. Every failure is a fault.Denied with a
@@ -86,6 +89,7 @@ func Open(ctx context.Context, o Options) (Session, error) {
 	}
 	s.Region = s.Config.Region
 	who := &identity{profile: o.profile(), region: s.Region, endpoint: s.Endpoint}
+	s.who = who
 	if s.Region == "" {
 		return Session{}, who.noRegion()
 	}
