@@ -87,19 +87,34 @@ func (s *Service) Allowed(arn, action, resource string) bool {
 	q := request{action: action, resource: resource, keys: map[string]string{
 		"aws:resourceaccount": accountOf(resource), "aws:principalaccount": s.bus.Account, "aws:requestedregion": s.bus.Region, "aws:principalarn": arn,
 	}}
-	if g.boundary != "" && !s.ours(g.boundary) && !q.allowed([]string{documentOf(g.boundary)}) {
+	if g.boundary != "" && !s.ours(g.boundary) && !q.allowed(s.read(documentOf(g.boundary))) {
 		return false
 	}
-	var docs []string
+	var docs []policy.Document
 	for _, doc := range g.inline {
-		docs = append(docs, doc)
+		docs = append(docs, s.read(doc))
 	}
 	for _, arn := range g.attached {
 		if !s.ours(arn) {
-			docs = append(docs, documentOf(arn))
+			docs = append(docs, s.read(documentOf(arn)))
 		}
 	}
-	return q.allowed(docs)
+	return q.allowed(docs...)
+}
+
+// read reads a policy, each once: pollers ask for every batch. One that can't be
+// read says nothing; it did not get past checkIdentity.
+func (s *Service) read(text string) policy.Document {
+	d, ok := s.documents[text]
+	if !ok {
+		const many = 1000 // more than all roles have, so most of them are old
+		if len(s.documents) >= many {
+			clear(s.documents)
+		}
+		d, _ = policy.Parse(text)
+		s.documents[text] = d
+	}
+	return d
 }
 
 func documentOf(arn string) string { return managed[strings.TrimPrefix(arn, awsPolicies)] }
@@ -153,13 +168,9 @@ type request struct {
 	keys     map[string]string
 }
 
-func (q request) allowed(docs []string) bool {
+func (q request) allowed(docs ...policy.Document) bool {
 	allowed := false
-	for _, doc := range docs {
-		d, err := policy.Parse(doc)
-		if err != nil {
-			continue // not one that got past checkIdentity
-		}
+	for _, d := range docs {
 		for _, st := range d.Statement {
 			if !st.Concerns(q.action, q.resource) {
 				continue

@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
+	"github.com/ccs-platform/ccsctl/internal/sandbox/policy"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
 )
 
@@ -41,6 +42,8 @@ type Service struct {
 
 	mu    sync.Mutex
 	roles map[string]*role // by name in lower case: AWS does not tell cases apart
+	// documents are policies that were read, by their text.
+	documents map[string]policy.Document
 }
 
 type role struct {
@@ -64,7 +67,7 @@ type grants struct {
 
 // New is IAM with no roles.
 func New(b *bus.Bus) *Service {
-	s := &Service{bus: b, roles: map[string]*role{}}
+	s := &Service{bus: b, roles: map[string]*role{}, documents: map[string]policy.Document{}}
 	b.Roles = s
 	b.ListTagged(s.tagged)
 	return s

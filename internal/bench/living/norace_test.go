@@ -1,0 +1,5 @@
+//go:build !race
+
+package living_test
+
+const underRace = false
