@@ -37,7 +37,7 @@ var layers = []layer{
 	{"internal/bench/...", []string{"internal/..."}, []string{sdk}}, // programs that measure the product: not in it
 
 	{"internal/pipeline", []string{"internal/config", "internal/graph", "internal/resource", "internal/fault", "internal/status", "internal/aws/...", "internal/functions/environment"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
-	{"internal/deadletter", []string{"internal/fault", "internal/aws/..."}, nil},
+	{"internal/deadletter", []string{"internal/fault", "internal/functions", "internal/aws/..."}, nil},
 	{"internal/plan", []string{"internal/graph", "internal/resource"}, nil},
 	{"internal/status", []string{"internal/aws/...", "internal/fault", "internal/resource"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/tui/...", []string{"internal/plan", "internal/resource", "internal/status"}, []string{"charm.land/...", "github.com/charmbracelet/..."}},
