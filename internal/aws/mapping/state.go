@@ -11,6 +11,7 @@ import (
 type State struct {
 	State   string // Creating, Enabling, Enabled, Disabling, Disabled, Updating, Deleting
 	Problem string // what Lambda says when it reads in vain, although the state is Enabled; "" for none
+	Result  string // how the last read ended, in Lambda's words; "" when it does not say
 }
 
 // Find reads the mapping of a source and a function in the account of cfg. ok
@@ -23,5 +24,5 @@ func Find(ctx context.Context, cfg aws.Config, sourceARN, function string) (s St
 	if l == nil {
 		return State{}, false, nil
 	}
-	return State{State: l.state(), Problem: problem(l)}, true, nil
+	return State{State: l.state(), Problem: problem(l), Result: aws.ToString(l.LastProcessingResult)}, true, nil
 }
