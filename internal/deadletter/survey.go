@@ -37,7 +37,7 @@ type State struct {
 	// Dead is how long the oldest message has been in the queue; nil when that
 	// is not known.
 	Dead     *time.Duration
-	Moves    []queue.Move // SQS's own tasks that are not over
+	Moves    []queue.Move   // SQS's own tasks that are not over
 	Consumer *mapping.State // nil for none, or not known: then Errs says why
 	Errs     []error
 }
