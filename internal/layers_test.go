@@ -32,6 +32,7 @@ var layers = []layer{
 		"internal/deadletter",
 		"internal/status",
 		"internal/functions/bundle", "internal/aws/connect", "internal/aws/apierr", "internal/aws/sweep",
+		"internal/traffic/...",
 	}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/aymanbagabas/go-udiff"}},
 	{"cmd/gendocs", []string{"cmd", "internal/config"}, []string{"github.com/spf13/cobra"}},
 	{"internal/bench/...", []string{"internal/..."}, []string{sdk}}, // programs that measure the product: not in it
@@ -40,6 +41,8 @@ var layers = []layer{
 	{"internal/deadletter", []string{"internal/fault", "internal/functions", "internal/aws/..."}, nil},
 	{"internal/plan", []string{"internal/graph", "internal/resource"}, nil},
 	{"internal/status", []string{"internal/aws/...", "internal/fault", "internal/resource"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
+	{"internal/traffic/load", nil, nil},
+	{"internal/traffic", []string{"internal/traffic/load", "internal/aws/stream"}, nil},
 	{"internal/tui/...", []string{"internal/plan", "internal/resource", "internal/status"}, []string{"charm.land/...", "github.com/charmbracelet/..."}},
 
 	{"internal/resource/resourcetest", []string{"internal/..."}, []string{sdk, "github.com/google/go-cmp/cmp"}},
