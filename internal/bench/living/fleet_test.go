@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,8 +18,10 @@ import (
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/ccs-platform/ccsctl/internal/bench/living"
 	"github.com/ccs-platform/ccsctl/internal/functions"
@@ -46,6 +50,7 @@ type town struct {
 
 	sent, accepted int
 	refused        map[string]int // by the shard's refusal
+	taken          map[string]bool
 	emergencies    map[string]bool
 	followUps      map[string]bool
 
@@ -56,7 +61,7 @@ type town struct {
 
 func settle(t *testing.T, timing string) *town {
 	t.Helper()
-	a := &town{t: t, every: 200, refused: map[string]int{}, emergencies: map[string]bool{}, followUps: map[string]bool{}, ingested: map[string]int{}, told: map[string][]int{}}
+	a := &town{t: t, every: 200, refused: map[string]int{}, taken: map[string]bool{}, emergencies: map[string]bool{}, followUps: map[string]bool{}, ingested: map[string]int{}, told: map[string][]int{}}
 	w, err := living.Up(t.Context(), living.Options{Timing: timing, Observe: a.observe})
 	must(t, err)
 	t.Cleanup(w.Close)
@@ -149,6 +154,7 @@ func (a *town) drive(n int, vehicle string) {
 				continue
 			}
 			id := fmt.Sprintf("e-%07d", a.next+j)
+			a.taken[id] = true
 			switch k, _ := a.kind(a.next + j); k {
 			case functions.Crash:
 				a.emergencies[id] = true
@@ -165,8 +171,9 @@ func (a *town) drive(n int, vehicle string) {
 	}
 }
 
-// drained fails the test unless every accepted record was seen by ingest once,
-// and what it had to pass on by the functions behind it.
+// drained fails the test unless every accepted record was seen by ingest once
+// and lies in the lake once, and what ingest had to pass on was seen by the
+// functions behind it.
 func (a *town) drained() {
 	a.t.Helper()
 	a.mu.Lock()
@@ -180,6 +187,15 @@ func (a *town) drained() {
 	if n != a.accepted || twice > 0 {
 		a.t.Errorf("ingest saw %d records, %d of them more than once; %d were accepted", n, twice, a.accepted)
 	}
+	lake, wrong := a.lake(), 0
+	for id, times := range lake {
+		if times != 1 || !a.taken[id] {
+			wrong++
+		}
+	}
+	if len(lake) != a.accepted || wrong > 0 {
+		a.t.Errorf("the lake holds %d events, %d of them more than once or unasked; %d were accepted", len(lake), wrong, a.accepted)
+	}
 	for _, c := range []struct {
 		function string
 		want     map[string]bool
@@ -188,6 +204,38 @@ func (a *town) drained() {
 			a.t.Errorf("%s was given %d events, want %d", c.function, len(got), len(c.want))
 		}
 	}
+}
+
+// lake is how often each event lies in the data lake.
+func (a *town) lake() map[string]int {
+	a.t.Helper()
+	objects := s3.NewFromConfig(a.AWS, func(o *s3.Options) { o.UsePathStyle = true })
+	const bucket = "ccs-data-lake-prod"
+	rows := map[string]int{}
+	pages := s3.NewListObjectsV2Paginator(objects, &s3.ListObjectsV2Input{Bucket: aws.String(bucket)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(a.t.Context())
+		must(a.t, err)
+		for _, o := range page.Contents {
+			out, err := objects.GetObject(a.t.Context(), &s3.GetObjectInput{Bucket: aws.String(bucket), Key: o.Key})
+			must(a.t, err)
+			file, err := io.ReadAll(out.Body)
+			must(a.t, err)
+			out.Body.Close()
+			if !strings.HasPrefix(*o.Key, "telemetry/year=") {
+				a.t.Errorf("in the lake: %s", *o.Key)
+				continue
+			}
+			events, err := parquet.Read[struct {
+				ID string `parquet:"event_id,optional"`
+			}](bytes.NewReader(file), int64(len(file)))
+			must(a.t, err)
+			for _, e := range events {
+				rows[e.ID]++
+			}
+		}
+	}
+	return rows
 }
 
 // sum adds up a metric over the last day.

@@ -21,6 +21,7 @@ import (
 // What is beyond the shards' capacity is refused shard by shard and entry by
 // entry, nothing else is, and the metrics say the same.
 func TestASurgeIsRefusedPerShard(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := settle(t, "instant")
 		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
@@ -63,6 +64,7 @@ func TestFiveThousandASecond(t *testing.T) {
 	if underRace {
 		seconds = 3
 	}
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := settle(t, "fast")
 		for range 10 * seconds {
@@ -100,6 +102,7 @@ func TestFiveThousandASecond(t *testing.T) {
 // A message that no emergency function can read is tried three times and buried,
 // and meanwhile every other vehicle's crash is told at once.
 func TestPoisonIsBuriedAndHoldsUpNobody(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := settle(t, "instant")
 		emergency := a.QueueURL("emergency.fifo")
@@ -155,6 +158,7 @@ func changes(t *testing.T, bodies []string) (all []string) {
 // An hour of owners who can't be told: the alarm fires, the engineers hear of
 // it, and hear again when it is over.
 func TestADeadSubscriberRaisesTheAlarmUntilItIsBack(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := settle(t, "aws")
 		a.every = 20
@@ -191,6 +195,7 @@ func TestADeadSubscriberRaisesTheAlarmUntilItIsBack(t *testing.T) {
 func TestADay(t *testing.T) {
 	began := time.Now()
 	var hours float64
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := settle(t, "aws")
 		a.every = 20
@@ -222,6 +227,7 @@ func TestADay(t *testing.T) {
 		until(7*time.Hour, nil)
 		owner.listen(true)
 		until(8*time.Hour, nil)
+		time.Sleep(20 * time.Minute) // what Firehose holds back
 
 		want := []string{
 			"2h4m0s write-throttling ALARM", "2h14m0s write-throttling OK",
