@@ -28,6 +28,7 @@ var results = map[string][]any{
 	"up and down, an event of ndjson":  {eventView{}},
 	"up and down, the end of ndjson":   (&outcomeView{}).Items(),
 	"sandbox start and sandbox status": {sandboxView{}},
+	"watch":                            {watchView{}},
 	"version":                          {versionView{}},
 }
 

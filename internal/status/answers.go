@@ -102,3 +102,7 @@ func recent(points []Point, now time.Time) []Point {
 	i, _ := slices.BinarySearchFunc(points, from, func(p Point, t time.Time) int { return p.At.Compare(t) })
 	return points[i:]
 }
+
+// wall is the time by the clock on the wall, without what a file could not keep
+// of it: a Snapshot that was recorded is the same.
+func wall() time.Time { return time.Now().UTC().Round(0) }

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 )
 
 // diary finds out what changed from one Snapshot to the next.
@@ -17,8 +16,7 @@ type diary struct {
 }
 
 // read gives a new Snapshot its events. Nothing is said before there is a whole
-// one; of that, what is wrong or has changed within the last hour is told, when
-// it is known since when.
+// one; of that, what is wrong is told, when it is known since when.
 func (d *diary) read(s *Snapshot) {
 	if !s.Loading {
 		fresh := slices.Concat(d.problemEvents(s), d.alarmEvents(s), d.shardEvents(s))
@@ -68,11 +66,11 @@ func (d *diary) alarmEvents(s *Snapshot) (fresh []Event) {
 	for _, a := range s.Alarms {
 		now[a.Name] = a.State
 		before, known := d.alarms[a.Name]
-		news := known && a.State != before
-		if !d.begun {
-			news = a.State != "INSUFFICIENT_DATA" && s.At.Sub(a.Since) < time.Hour
+		news := a.State == "ALARM" // is it one, if nothing is known of before
+		if known {
+			news = a.State != before && (news || before == "ALARM")
 		}
-		if news && a.State != "" {
+		if news {
 			fresh = append(fresh, Event{At: a.Since, Part: "alarm/" + a.Name, Severity: a.Severity, Text: "is " + a.State})
 		}
 	}

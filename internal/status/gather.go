@@ -105,7 +105,7 @@ func (g *Gatherer) Watch(ctx context.Context, period time.Duration) iter.Seq[Sna
 				tick.Reset(period)
 				clear(left)
 				underway += g.ask(ctx, replies, func(s *source) bool {
-					due := !time.Now().Before(s.next)
+					due := !wall().Before(s.next)
 					if due {
 						left[s] = true
 					}
@@ -212,7 +212,7 @@ func (g *Gatherer) shardsWanted() []string {
 
 // take puts an answer where it belongs and says when to ask again.
 func (g *Gatherer) take(ctx context.Context, a answer, period time.Duration) {
-	s, now := a.of, time.Now()
+	s, now := a.of, wall()
 	s.asked, s.underway = true, false
 	if a.update != nil {
 		a.update(g.answers)
@@ -284,7 +284,7 @@ func (g *Gatherer) loading() bool {
 
 // snapshot is what is known now.
 func (g *Gatherer) snapshot(period time.Duration) Snapshot {
-	now := time.Now()
+	now := wall()
 	cost, calls := g.ledger.cost(now)
 	sources := make([]Source, len(g.sources))
 	for i, s := range g.sources {

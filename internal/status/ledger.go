@@ -44,12 +44,12 @@ type minuteCost struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{since: time.Now(), operations: map[string]*OperationCost{}, sources: map[string]int{}}
+	return &ledger{since: wall(), operations: map[string]*OperationCost{}, sources: map[string]int{}}
 }
 
 // add counts one call. metrics is how many it asks for, when it is for metrics.
 func (l *ledger) add(source, operation string, metrics int) {
-	now := time.Now()
+	now := wall()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	units := cmp.Or(metrics, 1)

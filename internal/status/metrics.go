@@ -84,7 +84,7 @@ const mostQueries = 500
 func points(s metric.Series, complete time.Time) []Point {
 	all := make([]Point, len(s))
 	for i, p := range s {
-		all[i] = Point{At: p.At, Value: p.Value, Partial: p.At.Add(time.Minute).After(complete)}
+		all[i] = Point{At: p.At.UTC(), Value: p.Value, Partial: p.At.Add(time.Minute).After(complete)}
 	}
 	return all
 }

@@ -359,7 +359,7 @@ func (r *report) workflow() {
 		severities = append(severities, r.missing(id))
 	} else if got != nil {
 		for _, run := range got.value {
-			w.Recent = append(w.Recent, Execution{Name: run.Name, State: run.State, Started: run.Started, Stopped: run.Stopped})
+			w.Recent = append(w.Recent, Execution{Name: run.Name, State: run.State, Started: run.Started.UTC(), Stopped: run.Stopped.UTC()})
 		}
 		severities = append(severities, OK)
 	}
@@ -382,7 +382,7 @@ func (r *report) alarms() {
 		if !slices.Contains(r.spec.Alarms, live.Name) {
 			continue // of an environment whose name begins like ours
 		}
-		a := Alarm{Name: live.Name, Description: live.Description, State: live.State, Since: live.Since, Reason: live.Reason, Muted: live.Muted}
+		a := Alarm{Name: live.Name, Description: live.Description, State: live.State, Since: live.Since.UTC(), Reason: live.Reason, Muted: live.Muted}
 		switch {
 		case a.State == "ALARM":
 			a.Severity = Red

@@ -83,7 +83,7 @@ func (s Spec) metrics(o Options, called func(source, operation string, metrics i
 			queries[i] = q.Query
 		}
 		cfg := connect.Repeated(o.AWS, func(operation string) { called("metrics", operation, len(queries)) })
-		now := time.Now()
+		now := wall()
 		to := now.Truncate(time.Minute).Add(time.Minute) // with the minute that is not over
 		read, err := metric.New(cfg).Fetch(ctx, queries, to.Add(-MaxHistory*time.Minute), to, time.Minute)
 		if read == nil {
@@ -128,7 +128,7 @@ func each[K comparable, T any](ctx context.Context, of []K, ask func(context.Con
 		if r := <-replies; r.err != nil {
 			errs = append(errs, r.err)
 		} else {
-			got[r.of] = answered[T]{time.Now(), r.there, r.value}
+			got[r.of] = answered[T]{wall(), r.there, r.value}
 		}
 	}
 	return got, errors.Join(errs...)
@@ -141,7 +141,7 @@ func one[T any](ctx context.Context, ask func(context.Context) (T, error), keep 
 	if err != nil && there {
 		return nil, err
 	}
-	got := &answered[T]{time.Now(), there, v}
+	got := &answered[T]{wall(), there, v}
 	return func(a *answers) { keep(a, got) }, nil
 }
 
@@ -259,7 +259,7 @@ func (s Spec) askDelivery(cfg aws.Config) func(context.Context, []string) (func(
 			return nil, fmt.Errorf("delivery: %w", err)
 		}
 		return func(a *answers) {
-			a.delivery = &answered[delivering]{time.Now(), there, delivering{state, trouble}}
+			a.delivery = &answered[delivering]{wall(), there, delivering{state, trouble}}
 		}, nil
 	}
 }

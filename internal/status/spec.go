@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/ccs-platform/ccsctl/internal/aws/metric"
 )
 
 // Spec is what to look at: the pipeline's things by their names in AWS, and
@@ -78,11 +80,14 @@ type WorkflowSpec struct {
 	Name, ARN string
 }
 
+// Lag is how late CloudWatch is on AWS.
+const Lag = metric.Settled
+
 // Options are whom to ask, and how.
 type Options struct {
 	AWS aws.Config
 	// Lag is how long after its end a minute is complete in CloudWatch:
-	// metric.Settled on AWS, nothing in a sandbox that is faster than AWS.
+	// Lag on AWS, nothing in a sandbox that is faster than AWS.
 	Lag time.Duration
 	// Explain gives the error of a call a hint, as connect.Session does; nil
 	// leaves errors as they are.

@@ -89,3 +89,7 @@ func Age(at, now time.Time) string {
 		return strconv.Itoa(int(d/(24*time.Hour))) + "d"
 	}
 }
+
+// String is the problem in one line: "queue/telemetry: depth 1,204 messages,
+// over 1,000 messages".
+func (p Problem) String() string { return p.Part + ": " + p.Text }
