@@ -235,3 +235,9 @@ func (c *Client) Sources(ctx context.Context) ([]string, error) {
 
 // nameInURL is the last part of a queue's URL.
 func nameInURL(url string) string { return url[strings.LastIndexByte(url, '/')+1:] }
+
+// With is the same queue for calls with another configuration, of the same
+// account and region.
+func (c *Client) With(cfg aws.Config) *Client {
+	return &Client{sqs: sqs.NewFromConfig(cfg), url: c.url, info: c.info}
+}
