@@ -16,6 +16,7 @@ with 1.
 """
 
 import datetime
+import decimal
 import json
 import pathlib
 import sys
@@ -26,9 +27,12 @@ import pyarrow.parquet
 
 
 def plain(value):
-    """A value as JSON has it: times in ISO 8601, maps as lists of pairs."""
-    if isinstance(value, datetime.datetime):
+    """A value as JSON has it: times in ISO 8601, maps as lists of pairs,
+    decimals as strings."""
+    if isinstance(value, datetime.date):  # a datetime is one too
         return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        return str(value)
     if isinstance(value, dict):
         return {k: plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

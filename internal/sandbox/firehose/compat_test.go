@@ -33,6 +33,7 @@ func TestAnotherReader(t *testing.T) {
 		"columns": [][]string{
 			{"event_id", "string"}, {"speed", "double"}, {"ratio", "float"}, {"gear", "int32"}, {"odometer", "int64"}, {"moving", "bool"},
 			{"at", "timestamp[ns]"}, {"tags", "list<element: string>"}, {"limits", "map<string, int32 ('limits')>"}, {"place", "struct<lat: double, name: string>"},
+			{"fare", "decimal128(10, 2)"}, {"built", "date32[day]"}, {"doors", "int8"}, {"trips", "list<element: struct<km: decimal128(5, 1), stops: list<element: string>>>"},
 		},
 		"codec": "GZIP", "rows": rows, "partitions": map[string]string{"year": "2000", "month": "01", "day": "01"}, // when bubbles begin
 	})
@@ -52,6 +53,7 @@ func deliverAllTypes(t *testing.T, folder string) (rows []map[string]any) {
 	for _, c := range [][2]string{
 		{"event_id", "string"}, {"speed", "double"}, {"ratio", "float"}, {"gear", "int"}, {"odometer", "bigint"}, {"moving", "boolean"},
 		{"at", "timestamp"}, {"tags", "array<string>"}, {"limits", "map<string,int>"}, {"place", "struct<lat:double,name:string>"},
+		{"fare", "decimal(10,2)"}, {"built", "date"}, {"doors", "tinyint"}, {"trips", "array<struct<km:decimal(5,1),stops:array<string>>>"},
 	} {
 		columns = append(columns, gluetypes.Column{Name: aws.String(c[0]), Type: aws.String(c[1])})
 	}
@@ -71,6 +73,8 @@ func deliverAllTypes(t *testing.T, folder string) (rows []map[string]any) {
 					"event_id": fmt.Sprintf("e%04d é\"\n", n), "speed": float64(n) / 3, "ratio": float64(n) / 4, "gear": n % 6, "odometer": int64(n) << 33, "moving": n%2 == 0,
 					"at":   time.Date(2026, 2, 28, 23, 59, n%60, 125_000_000, time.UTC).Format("2006-01-02T15:04:05.000000"),
 					"tags": []any{"a", nil, fmt.Sprint(n)}, "limits": []any{[]any{"max", n}, []any{"min", nil}}, "place": map[string]any{"lat": float64(n) / 7, "name": nil},
+					"fare": fmt.Sprintf("%d.%02d", -n, n%100), "built": "2026-02-28", "doors": n%256 - 128,
+					"trips": []any{nil, map[string]any{"km": fmt.Sprintf("%d.5", n), "stops": []any{}}, map[string]any{"km": nil, "stops": []any{"a", fmt.Sprint(n)}}},
 				}
 				rows = append(rows, row)
 				records = append(records, asJSON(t, row))

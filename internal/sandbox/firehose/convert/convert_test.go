@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -139,6 +140,58 @@ func TestTimestamps(t *testing.T) {
 		nanos, day := int64(binary.LittleEndian.Uint64(v[:])), int64(binary.LittleEndian.Uint32(v[8:]))
 		if back := (day-2440588)*86400e9 + nanos; back != at.UnixNano() {
 			t.Errorf("%s: INT96 says %d, want %d", record, back, at.UnixNano())
+		}
+	}
+}
+
+// Decimals are kept exactly, in as many bytes as Hive gives their precision.
+func TestDecimals(t *testing.T) {
+	for _, c := range []struct {
+		hive, number, want string // "" when it does not fit
+	}{
+		{"decimal(10,2)", "12.34", "1234"},
+		{"decimal(10,2)", "-12.34", "-1234"},
+		{"decimal(10,2)", "-0", "0"},
+		{"decimal(10,2)", "12.345", "1235"},
+		{"decimal(10,2)", "-12.345", "-1235"},
+		{"decimal(10,2)", "0.004", "0"},
+		{"decimal(10,2)", "0.0005e1", "1"},
+		{"decimal(10,2)", "1.5E3", "150000"},
+		{"decimal(10,2)", "1e-9000", "0"},
+		{"decimal(10,2)", "0e9000", "0"},
+		{"decimal(10,2)", "99999999.99", "9999999999"},
+		{"decimal(10,2)", "99999999.995", ""},
+		{"decimal(10,2)", "100000000", ""},
+		{"decimal(10,2)", "1e9000", ""},
+		{"decimal(10,2)", "1e99999999999999999999", ""},
+		{"decimal(10,2)", "", ""},
+		{"decimal(10,2)", "--1", ""},
+		{"decimal(10,2)", "0x1", ""},
+		{"decimal(3)", "127.5", "128"},
+		{"decimal(3)", "-128", "-128"},
+		{"decimal", "1234567890", "1234567890"},
+		{"decimal(38,38)", "-0.99999999999999999999999999999999999999", "-99999999999999999999999999999999999999"},
+	} {
+		parsed, err := parseType(c.hive)
+		must(t, err)
+		precision, scale, err := parsed.decimal()
+		must(t, err)
+		value, ok := unscaled(c.number, precision, scale)
+		got := ""
+		if ok {
+			n := new(big.Int).SetBytes(value)
+			if value[0]&0x80 != 0 {
+				n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(value))))
+			}
+			got = n.String()
+		}
+		if got != c.want {
+			t.Errorf("%s of %q: got %q, want %q", c.hive, c.number, got, c.want)
+		}
+	}
+	for precision, want := range map[int]int{1: 1, 2: 1, 3: 2, 9: 4, 10: 5, 18: 8, 19: 9, 38: 16} {
+		if got := decimalSize(precision); got != want {
+			t.Errorf("%d digits: got %d bytes, want %d", precision, got, want)
 		}
 	}
 }
