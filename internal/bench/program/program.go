@@ -31,6 +31,15 @@ var zips = map[string]string{
 	bundle.X86:   "internal/functions/bundle/zips/bootstrap-amd64.zip",
 }
 
+// compilerFlags are those of a release; the Makefile says why.
+func compilerFlags() []string {
+	const sdk = "github.com/aws/aws-sdk-go-v2/service"
+	return []string{
+		"-gcflags=" + sdk + "/...=-l", "-gcflags=" + sdk + "/kinesis/...=", "-gcflags=" + sdk + "/sqs/...=",
+		"-gcflags=github.com/hashicorp/...=-l", "-gcflags=github.com/zclconf/...=-l",
+	}
+}
+
 // Build builds the program into dir as a release is built, the functions in it.
 // It must run within the module.
 func Build(ctx context.Context, dir string) (Program, error) {
@@ -43,8 +52,9 @@ func Build(ctx context.Context, dir string) (Program, error) {
 	if err != nil {
 		return Program{}, err
 	}
-	p := Program{Path: filepath.Join(dir, "ccsctl"), Built: "make bundles && CGO_ENABLED=0 go build -tags release -trimpath -ldflags '-s -w'"}
-	c := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-tags", "release", "-trimpath", "-ldflags", "-s -w", "-o", p.Path, ".")
+	p := Program{Path: filepath.Join(dir, "ccsctl"), Built: "make build"}
+	args := append([]string{"build", "-overlay", overlay, "-tags", "release", "-trimpath", "-ldflags", "-s -w", "-o", p.Path}, compilerFlags()...)
+	c := exec.CommandContext(ctx, "go", append(args, ".")...)
 	c.Dir = root
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
