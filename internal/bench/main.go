@@ -22,16 +22,17 @@ const maxBinary = 40 << 20
 
 func main() {
 	quick := flag.Bool("quick", false, "the size, and each time once")
+	load := flag.Bool("load", false, "only what a busy sandbox does")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *quick); err != nil {
+	if err := run(ctx, *quick, *load); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, quick bool) error {
+func run(ctx context.Context, quick, load bool) error {
 	dir, err := os.MkdirTemp("", "ccsctl-bench")
 	if err != nil {
 		return err
@@ -45,8 +46,12 @@ func run(ctx context.Context, quick bool) error {
 	if quick {
 		b.runs = 1
 	}
+	measures := []func() error{b.messages, b.records, b.alerts}
+	if !load {
+		measures = append([]func() error{b.help, b.sandbox, b.pipeline, b.criticalPath}, measures...)
+	}
 	sizeErr := b.size()
-	for _, measure := range []func() error{b.help, b.sandbox, b.pipeline, b.criticalPath} {
+	for _, measure := range measures {
 		if err := measure(); err != nil {
 			return err
 		}
