@@ -29,6 +29,7 @@ var results = map[string][]any{
 	"up and down, the end of ndjson":   (&outcomeView{}).Items(),
 	"sandbox start and sandbox status": {sandboxView{}},
 	"watch":                            {watchView{}},
+	"traffic":                          {trafficView{}},
 	"version":                          {versionView{}},
 }
 

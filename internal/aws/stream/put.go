@@ -87,7 +87,7 @@ func (w *Writer) Put(ctx context.Context, entries []Entry) (Answer, error) {
 	defer done()
 	out, err := w.kinesis.PutRecords(limited, in, once)
 	if err != nil {
-		return w.refused(limited.Err() != nil, err, len(entries))
+		return w.refused(err, len(entries))
 	}
 	if len(out.Records) != len(entries) {
 		return Answer{}, fmt.Errorf("stream %s: %d records were put and %d answered for", w.name, len(entries), len(out.Records))
@@ -108,17 +108,16 @@ func (w *Writer) Put(ctx context.Context, entries []Entry) (Answer, error) {
 	return answer, nil
 }
 
-// refused is the answer to a call that failed as a whole, cut off when its time
-// was over or its caller gone.
-func (w *Writer) refused(cut bool, err error, entries int) (Answer, error) {
+// refused is the answer to a call that failed as a whole.
+func (w *Writer) refused(err error, entries int) (Answer, error) {
 	var all Outcome
 	switch trouble := apierr.Sort(err); {
-	case apierr.Code(err) == "" && (cut || trouble == resource.Unavailable):
-		all = Unanswered
 	case trouble == resource.Throttled, apierr.Is(err, "LimitExceeded"):
 		all = Throttled
-	case trouble == resource.Unavailable:
+	case apierr.Code(err) != "" && trouble == resource.Unavailable:
 		all = Failed
+	case apierr.Code(err) == "" && !apierr.Denied(err): // lost on the way, there or back; or cut off by the caller
+		all = Unanswered
 	default:
 		return Answer{}, fmt.Errorf("stream %s: %w", w.name, err)
 	}
