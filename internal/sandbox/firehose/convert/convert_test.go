@@ -285,6 +285,38 @@ func FuzzScanner(f *testing.F) {
 	})
 }
 
+// Whatever the type and the record, a table either is refused or makes files
+// that another reader can read, with as many rows as were taken.
+func FuzzConvert(f *testing.F) {
+	for hive, record := range map[string]string{
+		"map<string,array<struct<a:int,b:decimal(5,2)>>>": `{"c":{"x":[{"a":1,"b":"2.345"},null,{}],"y":null}}{"c":null}`,
+		"array<map<string,timestamp>>":                    `{"c":[{},{"k":"2026-11-23T18:00:00Z"}]}`,
+		"struct<a:boolean,b:tinyint,c:date>":              `{"c":{"b":-128,"a":"TRUE","c":"2026-1-2"}}`,
+		"decimal(38,3)":                                   `{"c":-1e34}`,
+	} {
+		f.Add(hive, record)
+	}
+	f.Fuzz(func(t *testing.T, hive, record string) {
+		table, err := New([]bus.Column{{Name: "c", Type: hive}}, Options{})
+		if err != nil {
+			if _, ok := errors.AsType[*Failure](err); !ok {
+				t.Fatalf("%s: %v", hive, err)
+			}
+			return
+		}
+		file := table.Begin()
+		for range 2 {
+			if err := file.Add([]byte(record)); err != nil && file.Rows() > 0 {
+				t.Fatalf("%s of %q: taken once, then %v", hive, record, err)
+			}
+		}
+		want := file.Rows()
+		if got := len(rows(t, file.Bytes())); got != want {
+			t.Fatalf("%s of %q: %d rows, want %d", hive, record, got, want)
+		}
+	})
+}
+
 func telemetry() []bus.Column {
 	var all []bus.Column
 	for _, name := range []string{"event_id", "vehicle_id", "type", "severity", "occurred_at"} {
