@@ -22,8 +22,8 @@ type node map[string]any
 // give the same text.
 //
 // Authorities and owner are told at once and side by side, and a manager when
-// somebody has to approve what follows: a theft, or an event that says
-// approval_required. None of them waits for another or fails with it; whoever
+// somebody has to approve what follows, which the event's type decides alone: it
+// is so for a theft. None of them waits for another or fails with it; whoever
 // could not be told, after retries, is reported to the alarms topic, and the
 // execution fails so that it is seen.
 //
@@ -149,10 +149,6 @@ func tellManager(topic string) node {
 	states["ApprovalNeeded"] = node{
 		"Type": "Choice",
 		"Choices": []node{
-			{"And": []node{
-				{"Variable": "$.approval_required", "IsPresent": true},
-				{"Variable": "$.approval_required", "BooleanEquals": true},
-			}, "Next": "TellManager"},
 			{"Variable": "$.type", "StringEquals": "theft", "Next": "TellManager"},
 		},
 		"Default": "NoApproval",
