@@ -59,7 +59,8 @@ func NewFollowUp(owners, managers Topic, log *slog.Logger) *FollowUp {
 
 // Handle publishes one alert an event and audience. Neither the queue nor the
 // topics remove duplicates, so it remembers the last few thousand alerts: a
-// message delivered again to this process alerts nobody again.
+// message delivered again to this process alerts nobody again. Another process
+// knows nothing of them (docs/adr/0009-who-is-alerted-once.md).
 func (h *FollowUp) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
 	return each(ctx, batch, func(ctx context.Context, m events.SQSMessage) error {
 		e, err := Decode([]byte(m.Body))

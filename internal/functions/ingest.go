@@ -28,7 +28,8 @@ func (h Ingest) Handle(ctx context.Context, batch events.KinesisEvent) (events.K
 		e, err := Decode(r.Kinesis.Data)
 		switch {
 		case err != nil:
-			h.Log.WarnContext(ctx, "record passed over", "sequence_number", r.Kinesis.SequenceNumber,
+			shard, _, _ := strings.Cut(r.EventID, ":") // with the number it is all that GetShardIterator needs
+			h.Log.WarnContext(ctx, "record passed over", "shard", shard, "sequence_number", r.Kinesis.SequenceNumber,
 				"partition_key", r.Kinesis.PartitionKey, "bytes", len(r.Kinesis.Data), "reason", err.Error())
 		case e.Emergency():
 			if e.Probe != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -55,6 +56,7 @@ type town struct {
 	followUps      map[string]bool
 
 	mu       sync.Mutex
+	log      bytes.Buffer     // of the functions
 	ingested map[string]int   // how often ingest saw a record, by shard and sequence number
 	told     map[string][]int // receive counts that a function saw, by function and message body or event
 }
@@ -62,12 +64,21 @@ type town struct {
 func settle(t *testing.T, timing string) *town {
 	t.Helper()
 	a := &town{t: t, every: 200, refused: map[string]int{}, taken: map[string]bool{}, emergencies: map[string]bool{}, followUps: map[string]bool{}, ingested: map[string]int{}, told: map[string][]int{}}
-	w, err := living.Up(t.Context(), living.Options{Timing: timing, Observe: a.observe})
+	w, err := living.Up(t.Context(), living.Options{Timing: timing, Observe: a.observe, Log: slog.New(slog.NewJSONHandler(locked{a}, nil))})
 	must(t, err)
 	t.Cleanup(w.Close)
 	a.World = w
 	a.stream, a.queues, a.topics, a.watch = kinesis.NewFromConfig(w.AWS), sqs.NewFromConfig(w.AWS), sns.NewFromConfig(w.AWS), cloudwatch.NewFromConfig(w.AWS)
 	return a
+}
+
+// locked is the functions' log, whose lines come from many goroutines.
+type locked struct{ a *town }
+
+func (l locked) Write(line []byte) (int, error) {
+	l.a.mu.Lock()
+	defer l.a.mu.Unlock()
+	return l.a.log.Write(line)
 }
 
 // observe notes what a function is given.
@@ -168,6 +179,20 @@ func (a *town) drive(n int, vehicle string) {
 		a.next += size
 		a.sent += size
 		a.accepted += size - refused
+	}
+}
+
+// put puts records into the stream as they are.
+func (a *town) put(key string, records ...[]byte) {
+	a.t.Helper()
+	in := &kinesis.PutRecordsInput{StreamName: aws.String(a.Name("telemetry"))}
+	for _, r := range records {
+		in.Records = append(in.Records, types.PutRecordsRequestEntry{PartitionKey: &key, Data: r})
+	}
+	out, err := a.stream.PutRecords(a.t.Context(), in)
+	must(a.t, err)
+	if *out.FailedRecordCount > 0 {
+		a.t.Fatalf("%d refused", *out.FailedRecordCount)
 	}
 }
 

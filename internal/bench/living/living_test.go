@@ -142,6 +142,80 @@ func TestPoisonIsBuriedAndHoldsUpNobody(t *testing.T) {
 	})
 }
 
+// However often a crash is sent, and by whatever way it comes again, it is told
+// once: the queue knows it for five minutes, and the workflow's executions keep
+// their names for ninety days. A warning is told once for as long as followup's
+// environment lives and remembers (docs/adr/0009).
+func TestADuplicateNeverAlertsTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := settle(t, "aws")
+		authorities, owner := a.subscribe("authorities-alerts", "authorities"), a.subscribe("owner-alerts", "owner")
+		crash, geofence := event(1, "veh-1", functions.Crash, functions.Critical), event(2, "veh-1", functions.Geofence, functions.Warning)
+		a.put("veh-1", crash, geofence, crash, geofence)
+		time.Sleep(30 * time.Second)
+		a.put("veh-1", crash, geofence)
+		time.Sleep(10 * time.Minute) // the queue has forgotten it
+		a.put("veh-1", crash)
+		body := string(crash)
+		for i := range 3 { // sent to the queue as if by others
+			_, err := a.queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: a.QueueURL("emergency.fifo"), MessageBody: &body,
+				MessageGroupId: aws.String("veh-1"), MessageDeduplicationId: aws.String(fmt.Sprint("again-", i))})
+			must(t, err)
+		}
+		time.Sleep(time.Hour)
+		a.put("veh-1", crash)
+		time.Sleep(time.Minute)
+		if got := authorities.heard(); len(got) != 1 {
+			t.Errorf("the authorities heard of one crash %d times", len(got))
+		}
+		if got := owner.heard(); len(got) != 2 {
+			t.Errorf("the owner heard of a crash and a geofence %d times", len(got))
+		}
+		if got := a.seen(environment.Emergency); !maps.Equal(got, map[string]bool{"e-0000001": true}) {
+			t.Errorf("emergency was given %v", got)
+		}
+	})
+}
+
+// A record that nobody can read is reported with its reason and its place, once;
+// it is not tried again and holds up nothing behind it.
+func TestAnUnreadableRecordIsReportedAndPassedOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := settle(t, "instant")
+		authorities := a.subscribe("authorities-alerts", "authorities")
+		a.put("veh-1", []byte("poison"), []byte(`{"event_id":"e-1","vehicle_id":"veh-1","type":"boom","severity":"info","occurred_at":"2026-11-23T15:00:00Z"}`),
+			event(2, "veh-1", functions.Crash, functions.Critical))
+		time.Sleep(2 * time.Second)
+		if got := len(authorities.heard()); got != 1 {
+			t.Errorf("the crash behind it was told %d times within 2 s", got)
+		}
+		time.Sleep(10 * time.Minute)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if len(a.ingested) != 3 || slices.Max(slices.Collect(maps.Values(a.ingested))) != 1 {
+			t.Errorf("ingest was given %v, want three records once", a.ingested)
+		}
+		var said []string
+		for line := range strings.Lines(a.log.String()) {
+			var l struct{ Msg, Level, Shard, Reason string }
+			must(t, json.Unmarshal([]byte(line), &l))
+			if !strings.HasPrefix(l.Shard, "shardId-") {
+				t.Errorf("not said where: %s", line)
+			}
+			said = append(said, l.Level+" "+l.Msg+": "+l.Reason)
+		}
+		want := []string{
+			"WARN record passed over: invalid event: not a JSON object: invalid character 'p' looking for beginning of value",
+			`WARN record passed over: invalid event: type "boom" is unknown`,
+		}
+		if !slices.Equal(said, want) {
+			t.Errorf("reported\n%s\nwant\n%s", strings.Join(said, "\n"), strings.Join(want, "\n"))
+		}
+	})
+}
+
 // change is what a subscriber of the alarms topic hears of.
 type change struct{ AlarmName, NewStateValue string }
 
