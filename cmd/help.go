@@ -45,7 +45,7 @@ func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:     "help [COMMAND]",
 		Short:   "Help about any command",
-		Long:    "Prints the help of a command, or of 'exit-codes'.",
+		Long:    "Prints the help of a command, or of 'exit-codes' or 'filters'.",
 		Example: "  ccsctl help up\n  ccsctl help exit-codes",
 		GroupID: "around",
 		// Help needs no valid flags in the environment.

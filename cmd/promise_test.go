@@ -14,12 +14,19 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ccs-platform/ccsctl/internal/deadletter"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // results are all that the commands print with -o json and -o ndjson.
 var results = map[string][]any{
+	"dlq list":                         {dlqListView{}},
+	"dlq list, a line of ndjson":       {dlqRow{}},
+	"dlq peek":                         {dlqPeekView{}},
+	"dlq peek, a line of ndjson":       {deadletter.Record{}},
+	"dlq purge":                        {dlqPurgeView{}},
 	"plan":                             {planView{}},
 	"plan, a line of ndjson":           {planRow{}},
 	"status":                           {statusView{}},

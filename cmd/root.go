@@ -98,7 +98,7 @@ AWS endpoint in this same program, no account needed.`,
 		c.GroupID = "around"
 		root.AddCommand(c)
 	}
-	root.AddCommand(newExitCodes())
+	root.AddCommand(newExitCodes(), newFilters())
 	root.SetCompletionCommandGroupID("around")
 	root.SetHelpCommand(newHelp())
 	plainSwitches(root)

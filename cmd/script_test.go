@@ -29,7 +29,7 @@ func TestScripts(t *testing.T) {
 		Setup: setup,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "fault": setFault, "counted": counted, "events": events,
-			"drift": drift, "drifted": drifted, "theirs": theirs, "trap": trap, "tlsproxy": tlsProxy,
+			"drift": drift, "drifted": drifted, "theirs": theirs, "trap": trap, "letters": letters, "queued": queued, "tlsproxy": tlsProxy,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

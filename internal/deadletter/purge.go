@@ -12,13 +12,15 @@ import (
 
 // What is chosen is written and deleted together: enough at a time that writing
 // to the disk for good is not what takes the time, and soon enough that a kill
-// leaves little half done. What is kept is hidden for as long as a purge takes;
-// a killed one hides it for no longer than purgeHold.
+// leaves little half done.
 const (
 	flushAt    = 200
 	flushAfter = 10 * time.Second
-	purgeHold  = 5 * time.Minute
 )
+
+// PurgeHold is how long a purge that is killed hides what it was to keep. One
+// that goes on longer hides it anew.
+const PurgeHold = 5 * time.Minute
 
 // Purge is what to delete.
 type Purge struct {
@@ -70,7 +72,7 @@ func (p Purge) Run(ctx context.Context, q Queue) (Purged, error) {
 	if p.Most == 0 {
 		p.Most = depth.Total()
 	}
-	r := &purging{Purge: p, queue: q, held: newHeld(q, purgeHold), seen: map[string]bool{}, done: Purged{Before: depth}}
+	r := &purging{Purge: p, queue: q, held: newHeld(q, PurgeHold), seen: map[string]bool{}, done: Purged{Before: depth}}
 	r.done.Ended, err = r.work(ctx)
 	r.done.Looked = len(r.seen)
 	r.done.Hidden = r.held.putBack(ctx)
@@ -99,7 +101,7 @@ func (r *purging) work(ctx context.Context) (Ending, error) {
 		}
 		r.held.extend(ctx)
 		asked := time.Now()
-		got, err := r.queue.Receive(ctx, queue.Ask{Most: min(queue.MaxBatch, room), Wait: poll, Visibility: purgeHold})
+		got, err := r.queue.Receive(ctx, queue.Ask{Most: min(queue.MaxBatch, room), Wait: poll, Visibility: PurgeHold})
 		if err != nil {
 			return Broken, err
 		}

@@ -13,7 +13,9 @@ import (
 // Place is a queue of dead letters and what feeds it.
 type Place struct {
 	QueueName string
-	Open      func(context.Context) (Watched, error)
+	// Moved says that SQS's own tasks can empty it: it is a queue's.
+	Moved bool
+	Open  func(context.Context) (Watched, error)
 	// Consumer reads what hands messages to the function that they failed in;
 	// ok is false when there is none.
 	Consumer func(context.Context) (s mapping.State, ok bool, err error)
@@ -33,7 +35,7 @@ type Metrics interface {
 // State is what is known of one place. What could not be read is its zero value
 // and one of the errors.
 type State struct {
-	Depth queue.Depth
+	Depth queue.Depth // with no time when it is not known
 	// Dead is how long the oldest message has been in the queue; nil when that
 	// is not known.
 	Dead     *time.Duration
@@ -82,6 +84,9 @@ func (p Place) state(ctx context.Context) State {
 	}
 	s.Depth, err = q.Depth(ctx)
 	note(err)
+	if !p.Moved {
+		return s
+	}
 	moves, err := q.Moves(ctx)
 	note(err)
 	for _, m := range moves {
