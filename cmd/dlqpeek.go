@@ -59,7 +59,7 @@ messages there because of the look, and is refused without --force.
 Exit codes: 0 looked, also when there was nothing; 1 failed; 2 wrong usage or
 configuration; 4 not allowed; 130 interrupted (what was seen is shown).`,
 		Example: `  ccsctl dlq peek emergency -c streaming.tf
-  ccsctl dlq peek telemetry --filter 'body.type == "geofence" and age > 2h' --full
+  ccsctl dlq peek telemetry --filter 'body.type=="geofence"&&age>2h' --full
   ccsctl dlq peek telemetry --max 0 -o ndjson > messages.ndjson      whole messages, a line each`,
 		Args:              oneQueue,
 		ValidArgsFunction: completeQueue,

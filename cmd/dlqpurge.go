@@ -60,9 +60,9 @@ deleted, never the other way round.
 Exit codes: 0 done, or nothing to do; 1 failed; 2 wrong usage or configuration,
 or another name was typed; 3 some deleted, some not; 4 not allowed; 130
 interrupted.`,
-		Example: `  ccsctl dlq purge telemetry --filter 'age > 7d'
+		Example: `  ccsctl dlq purge telemetry --filter 'age>7d'
   ccsctl dlq purge stream-failures --confirm=ccs-prod-stream-failures --export failures.ndjson
-  ccsctl dlq purge telemetry --filter 'not exists(body.event_id)' --no-export --confirm=ccs-prod-telemetry-dlq`,
+  ccsctl dlq purge telemetry --filter '!exists(body.event_id)' --no-export --confirm=ccs-prod-telemetry-dlq`,
 		Args:              oneQueue,
 		ValidArgsFunction: completeQueue,
 		RunE:              func(c *cobra.Command, args []string) error { return runDLQPurge(c.Context(), e, args[0], o) },
