@@ -97,6 +97,9 @@ func (g *Gatherer) Watch(ctx context.Context, period time.Duration) iter.Seq[Sna
 			case <-ctx.Done():
 				return
 			case next := <-g.periods:
+				if next == period {
+					continue // a look now would be one more than was wished for
+				}
 				g.repace(period, next)
 				period = next
 				tick.Reset(0)
