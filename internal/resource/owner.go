@@ -3,6 +3,7 @@ package resource
 import (
 	"maps"
 	"slices"
+	"time"
 )
 
 // The tags that say whose a thing is. There is no state file: these three are
@@ -13,6 +14,10 @@ const (
 	TagManagedBy   = "ccsctl:managed-by"
 	managedBy      = "ccsctl"
 )
+
+// TagExpires says until when, in RFC 3339, a thing is needed that was made for a
+// while only. It has no part in ownership.
+const TagExpires = "ccsctl:expires"
 
 // Owner is one project's environment, and the tags that all it owns carries.
 type Owner struct {
@@ -31,6 +36,16 @@ func (o Owner) Tags() map[string]string {
 	}
 	maps.Copy(tags, o.Marks())
 	return tags
+}
+
+// Until is the same owner, of things that are needed until t only.
+func (o Owner) Until(t time.Time) Owner {
+	o.Extra = maps.Clone(o.Extra)
+	if o.Extra == nil {
+		o.Extra = map[string]string{}
+	}
+	o.Extra[TagExpires] = t.UTC().Format(time.RFC3339)
+	return o
 }
 
 // Marks are the three tags of ownership.
