@@ -31,6 +31,7 @@ var results = map[string][]any{
 	"plan, a line of ndjson":           {planRow{}},
 	"status":                           {statusView{}},
 	"status, a line of ndjson":         {statusRow{}},
+	"probe":                            {probeView{}},
 	"up and down":                      {outcomeView{}},
 	"up and down, an event of ndjson":  {eventView{}},
 	"up and down, the end of ndjson":   (&outcomeView{}).Items(),

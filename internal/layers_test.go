@@ -30,6 +30,7 @@ var layers = []layer{
 	{"cmd", []string{
 		"internal/pipeline", "internal/plan", "internal/resource", "internal/config", "internal/console", "internal/fault", "internal/tui/...",
 		"internal/deadletter", "internal/redrive",
+		"internal/probe",
 		"internal/status",
 		"internal/functions/bundle", "internal/aws/connect", "internal/aws/apierr", "internal/aws/sweep",
 		"internal/traffic/...",
@@ -40,6 +41,7 @@ var layers = []layer{
 
 	{"internal/pipeline", []string{"internal/config", "internal/graph", "internal/resource", "internal/fault", "internal/status", "internal/aws/...", "internal/functions/environment"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/deadletter", []string{"internal/fault", "internal/functions", "internal/aws/..."}, nil},
+	{"internal/probe", []string{"internal/functions", "internal/resource", "internal/fault", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/plan", []string{"internal/graph", "internal/resource"}, nil},
 	{"internal/redrive", []string{"internal/fault", "internal/resource", "internal/aws/..."}, nil},
 	{"internal/status", []string{"internal/aws/...", "internal/fault", "internal/resource"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
