@@ -33,6 +33,7 @@ type model struct {
 	frozen bool             // by pause or by going back: new ones are kept, not shown
 	late   bool
 	ended  bool
+	broken error // why they ended
 
 	selected string // id of a row, "" before anybody chose
 	about    string // the part of that row
@@ -84,7 +85,10 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case lateMsg:
 		m.late = true
 	case endMsg:
-		m.ended = true
+		m.ended, m.broken = true, msg.err
+		if msg.err != nil {
+			m.note = clean(msg.err.Error())
+		}
 	case reportMsg:
 		m.task.report(string(msg))
 	case doneMsg:
@@ -218,7 +222,7 @@ func (m *model) toNow() {
 
 // periods are what + and - go through.
 func periods() []time.Duration {
-	return []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute}
+	return []time.Duration{2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute}
 }
 
 // pace asks for another period.

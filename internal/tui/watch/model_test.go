@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -360,56 +359,16 @@ func TestNumbersAreThoseOfTheOtherFaces(t *testing.T) {
 			all.WriteString(text(m))
 		}
 		screens := all.String()
-		n := 0
-		each(t, s, func(path string, measure status.Measure) {
-			if strings.Contains(path, "per_shard") { // as blocks; the five hottest in numbers
-				return
-			}
-			n++
-			if !strings.Contains(screens, measure.String()) {
-				t.Errorf("%s: %s of %s is on no screen", scene.name, measure, path)
-			}
-		})
-		if n < 40 {
-			t.Errorf("%s: only %d measures were looked for", scene.name, n)
+		facts := s.Facts()
+		if len(facts) < 40 {
+			t.Errorf("%s: only %d measures to look for", scene.name, len(facts))
 		}
-	}
-}
-
-// each calls f with every measure in the JSON of a Snapshot.
-func each(t *testing.T, s status.Snapshot, f func(path string, m status.Measure)) {
-	text, err := json.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tree any
-	if err := json.Unmarshal(text, &tree); err != nil {
-		t.Fatal(err)
-	}
-	var walk func(path string, v any)
-	walk = func(path string, v any) {
-		switch v := v.(type) {
-		case []any:
-			for i, x := range v {
-				walk(fmt.Sprintf("%s[%d]", path, i), x)
-			}
-		case map[string]any:
-			if unit, ok := v["unit"].(string); ok {
-				m := status.Measure{Unit: status.Unit(unit)}
-				if x, known := v["value"].(float64); known {
-					m.Value = &x
-				}
-				if unit != "" || m.Known() {
-					f(path, m)
-				}
-				return
-			}
-			for k, x := range v {
-				walk(path+"."+k, x)
+		for _, f := range facts {
+			if !strings.Contains(screens, f.Measure.String()) {
+				t.Errorf("%s: %s of %s, %s is on no screen", scene.name, f.Measure, f.Part, f.Name)
 			}
 		}
 	}
-	walk("", tree)
 }
 
 func BenchmarkFrame(b *testing.B) {

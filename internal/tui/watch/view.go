@@ -140,7 +140,7 @@ func (m *model) moment() string {
 	case m.frozen:
 		return s.past.Render(" PAUSED ") + " " + s.warn.Render(at)
 	case m.ended:
-		return joined(" · ", s.past.Render(" END ")+" "+at, "of the recording")
+		return s.past.Render(" END ") + " " + at
 	case m.late:
 		return s.red.Render("✖ nothing new since " + at)
 	}

@@ -8,7 +8,9 @@ package watch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"iter"
 	"sync"
 	"time"
 
@@ -45,11 +47,15 @@ type Options struct {
 	Actions Actions
 }
 
-// Run shows Snapshots as they come until the person quits, which is nil, or ctx
-// ends, which is its cause. When snapshots is closed the last one stays on the
-// screen. An action that still runs then is cancelled and waited for: no
-// goroutine is left behind.
-func Run(ctx context.Context, snapshots <-chan status.Snapshot, o Options) error {
+// Source gives Snapshots until ctx ends, there are no more, or with an error it
+// can give no more. It is asked once, in a goroutine of its own.
+type Source func(ctx context.Context) iter.Seq2[status.Snapshot, error]
+
+// Run shows Snapshots as they come until the person quits or ctx ends, whose
+// cause is the error then. When there are no more, the last one stays on the
+// screen; what ended them early is the error in the end. An action that still
+// runs is cancelled and waited for: no goroutine is left behind.
+func Run(ctx context.Context, source Source, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	m := newModel(ctx, o)
@@ -69,7 +75,7 @@ func Run(ctx context.Context, snapshots <-chan status.Snapshot, o Options) error
 	program := tea.NewProgram(m, options...)
 	m.send = program.Send
 	var feeding sync.WaitGroup
-	feeding.Go(func() { feed(ctx, snapshots, program.Send) })
+	feeding.Go(func() { feed(ctx, source, program.Send) })
 	_, err := program.Run()
 	cause := context.Cause(ctx) // before this function itself ends it
 	cancel()
@@ -78,40 +84,34 @@ func Run(ctx context.Context, snapshots <-chan status.Snapshot, o Options) error
 	switch {
 	case cause != nil:
 		return cause
-	case errors.Is(err, tea.ErrInterrupted):
-		return nil
+	case err != nil && !errors.Is(err, tea.ErrInterrupted):
+		return fmt.Errorf("screen: %w", err)
 	}
-	return err
+	return m.broken
 }
 
 // The messages of feed: a new Snapshot, none for too long, and no more of them.
 type (
 	snapshotMsg status.Snapshot
 	lateMsg     struct{}
-	endMsg      struct{}
+	endMsg      struct{ err error }
 )
 
 // feed hands Snapshots on. Those who make them answer every period whatever
 // happens, so a screen that hears nothing for longer has lost them and must not
 // look alive.
-func feed(ctx context.Context, snapshots <-chan status.Snapshot, send func(tea.Msg)) {
-	late := time.NewTimer(lateAfter(0))
+func feed(ctx context.Context, source Source, send func(tea.Msg)) {
+	late := time.AfterFunc(lateAfter(0), func() { send(lateMsg{}) })
 	defer late.Stop()
-	for {
-		select {
-		case <-ctx.Done():
+	for s, err := range source(ctx) {
+		if err != nil {
+			send(endMsg{err})
 			return
-		case <-late.C:
-			send(lateMsg{})
-		case s, ok := <-snapshots:
-			if !ok {
-				send(endMsg{})
-				return
-			}
-			send(snapshotMsg(s))
-			late.Reset(lateAfter(time.Duration(s.Period)))
 		}
+		late.Reset(lateAfter(time.Duration(s.Period)))
+		send(snapshotMsg(s))
 	}
+	send(endMsg{})
 }
 
 // lateAfter leaves a slow round of questions its time.

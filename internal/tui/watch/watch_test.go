@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -34,19 +35,13 @@ func keyboard(t *testing.T, keys ...string) io.Reader {
 	return r
 }
 
-// The bubbles also hold that no goroutine outlives Run.
-
-func TestRunShowsWhatComesAndEndsWithQ(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		snapshots := make(chan status.Snapshot)
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() {
-			for i := 0; ; i++ {
-				s := healthy()
+// gives is these Snapshots, one a second, and then silence.
+func gives(all ...status.Snapshot) Source {
+	return func(ctx context.Context) iter.Seq2[status.Snapshot, error] {
+		return func(yield func(status.Snapshot, error) bool) {
+			for i, s := range all {
 				s.At = s.At.Add(time.Duration(i) * time.Second)
-				select {
-				case snapshots <- s:
-				case <-ctx.Done():
+				if !yield(s, nil) {
 					return
 				}
 				select {
@@ -55,10 +50,17 @@ func TestRunShowsWhatComesAndEndsWithQ(t *testing.T) {
 					return
 				}
 			}
-		}()
+			<-ctx.Done()
+		}
+	}
+}
+
+// The bubbles also hold that no goroutine outlives Run.
+
+func TestRunShowsWhatComesAndEndsWithQ(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		err := Run(ctx, snapshots, Options{In: keyboard(t, "j", "\r", "q"), Out: &out, Width: 100, Height: 40, Environ: []string{"TERM=xterm-256color"}})
-		cancel()
+		err := Run(t.Context(), gives(healthy(), healthy(), healthy()), Options{In: keyboard(t, "j", "\r", "q"), Out: &out, Width: 100, Height: 40, Environ: []string{"TERM=xterm-256color"}})
 		if err != nil {
 			t.Errorf("got %v, want nothing", err)
 		}
@@ -79,10 +81,8 @@ func TestRunShowsWhatComesAndEndsWithQ(t *testing.T) {
 
 func TestRunNoticesThatNothingComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		snapshots := make(chan status.Snapshot, 1)
-		snapshots <- healthy()
 		var out bytes.Buffer
-		if err := Run(t.Context(), snapshots, Options{In: keyboard(t, strings.Split(strings.Repeat("j", 20)+"q", "")...), Out: &out, Width: 80, Height: 24}); err != nil {
+		if err := Run(t.Context(), gives(healthy()), Options{In: keyboard(t, strings.Split(strings.Repeat("j", 20)+"q", "")...), Out: &out, Width: 80, Height: 24}); err != nil {
 			t.Error(err)
 		}
 		if !strings.Contains(ansi.Strip(out.String()), "nothing new since 12:04:31") {
@@ -93,19 +93,34 @@ func TestRunNoticesThatNothingComes(t *testing.T) {
 
 func TestRunEndsWithItsContextAndItsActions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		snapshots := make(chan status.Snapshot, 1)
-		snapshots <- breaching()
-		close(snapshots)
 		gone := errors.New("interrupted")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(30*time.Second, func() { cancel(gone) })
 		a := &move{}
 		o := Options{In: keyboard(t, "r", "y"), Out: io.Discard, Width: 80, Height: 24, Actions: Actions{Redrive: func(string) Action { return a }}}
-		if err := Run(ctx, snapshots, o); !errors.Is(err, gone) {
+		if err := Run(ctx, gives(breaching()), o); !errors.Is(err, gone) {
 			t.Errorf("got %v, want %v", err, gone)
 		}
 		if a.ran != 1 {
 			t.Errorf("the action ran %d times, want once", a.ran)
+		}
+	})
+}
+
+func TestRunTellsWhyARecordingEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		torn := errors.New("line 7 is cut off")
+		source := func(context.Context) iter.Seq2[status.Snapshot, error] {
+			return func(yield func(status.Snapshot, error) bool) {
+				_ = yield(healthy(), nil) && yield(status.Snapshot{}, torn)
+			}
+		}
+		var out bytes.Buffer
+		if err := Run(t.Context(), source, Options{In: keyboard(t, "q"), Out: &out, Width: 80, Height: 24}); !errors.Is(err, torn) {
+			t.Errorf("got %v, want %v", err, torn)
+		}
+		if screen := ansi.Strip(out.String()); !strings.Contains(screen, "END") || !strings.Contains(screen, "line 7 is cut off") {
+			t.Error("the screen does not say that it ended")
 		}
 	})
 }
