@@ -110,10 +110,10 @@ func TestSelectionStaysInSight(t *testing.T) {
 func TestFilterLeavesOnlyWhatMatches(t *testing.T) {
 	m := screen(t, Options{}, 80, 40, snapshotMsg(healthy()))
 	typed(m, "/", "o", "w", "n", "x", "backspace", "e")
-	shows(t, m, "/owne", "owners", "TOPICS")
+	shows(t, m, "/owne", "owner-alerts", "TOPICS")
 	hides(t, m, "STREAM", "authorities")
 	typed(m, "q", "backspace", "enter", "down", "enter") // a q is typed, not obeyed
-	shows(t, m, "‹ TOPIC owners")
+	shows(t, m, "‹ TOPIC owner-alerts")
 	typed(m, "esc")
 	hides(t, m, "STREAM")
 	typed(m, "esc")

@@ -97,7 +97,7 @@ func healthy() status.Snapshot {
 		Queues: []status.Queue{queue("emergency.fifo", "emergency", 4), queue("telemetry", "followup", 88),
 			{Name: "stream-failures", Severity: status.OK, Failures: true, Depth: ok(0, status.Messages, limit(0), now), InFlight: live(0, status.Messages), Delayed: live(0, status.Messages),
 				Oldest: nothing(status.Seconds), Sent: ok(0, status.PerMinute), Deleted: ok(0, status.PerMinute)}},
-		Topics: []status.Topic{topic("authorities", 12, 3, 0), topic("owners", 310, 2, 0), topic("managers", 4, 1, 0), topic("alarms", 1, 1, 0)},
+		Topics: []status.Topic{topic("authorities-alerts", 12, 3, 0), topic("owner-alerts", 310, 2, 0), topic("manager-notifications", 4, 1, 0), topic("alarms", 1, 1, 0)},
 		Delivery: status.Delivery{Name: "data-lake", State: "ACTIVE", Severity: status.OK, Freshness: ok(212, status.Seconds, limit(900)), Buffer: status.Duration(5 * time.Minute),
 			Bytes: ok(2.1e9, status.BytesPerHour), Success: ok(100, status.Percent), BadRecords: ok(0, status.PerHour)},
 		Workflow: status.Workflow{Name: "emergency", Severity: status.OK, Started: ok(12, status.PerMinute), Succeeded: ok(12, status.PerMinute), Failed: ok(0, status.PerMinute, limit(0)),
@@ -139,10 +139,10 @@ func breaching() status.Snapshot {
 		{Part: "queue/emergency.fifo-dlq", Severity: status.Red, Since: noon.Add(-8 * time.Minute), Text: "dead letters 3 messages", Fix: "ccsctl dlq peek emergency"},
 		{Part: "alarm/emergency-depth", Severity: status.Red, Since: noon.Add(-204 * time.Second), Text: "fires: emergencies wait"},
 		{Part: "queue/emergency.fifo", Severity: status.Red, Since: noon.Add(-3 * time.Minute), Text: "depth 1,204 messages, over 1,000 messages", Fix: "aws logs tail /aws/lambda/ccs-prod-emergency --since 10m"},
-		{Part: "topic/authorities", Severity: status.Red, Since: noon.Add(-3 * time.Minute), Text: "failed deliveries 33 %, over 5.0 %", Fix: "ccsctl alert test authorities"},
+		{Part: "topic/authorities-alerts", Severity: status.Red, Since: noon.Add(-3 * time.Minute), Text: "failed deliveries 33 %, over 5.0 %", Fix: "ccsctl alert test authorities-alerts"},
 		{Part: "stream/telemetry", Severity: status.Red, Since: noon.Add(-2 * time.Minute), Text: "refused 140 records/s", Fix: "ccsctl scale 20"},
 		{Part: "stream/telemetry", Severity: status.Warn, Since: noon.Add(-6 * time.Minute), Text: "load 92 %, over 100 % in about 14 min if it goes on so", Fix: "ccsctl scale 20"},
-		{Part: "topic/owners", Severity: status.Warn, Text: "1 of 3 subscriptions wait to be confirmed", Fix: "have the mail to night@example.com confirmed"},
+		{Part: "topic/owner-alerts", Severity: status.Warn, Text: "1 of 3 subscriptions wait to be confirmed", Fix: "have the mail to night@example.com confirmed"},
 	}
 	s.Events = append([]status.Event{{At: noon.Add(-204 * time.Second), Part: "alarm/emergency-depth", Severity: status.Red, Text: "fires"}}, s.Events...)
 	return s

@@ -108,15 +108,15 @@ func (p page) functions() section {
 
 func (p page) topics() section {
 	type cell = column[status.Topic]
-	name := cell{width: 15, cell: func(t status.Topic, _ int) string { return clean(t.Name) }}
+	name := cell{width: 21, cell: func(t status.Topic, _ int) string { return clean(t.Name) }}
 	failures := cell{name: "failures", width: 8, cell: func(t status.Topic, w int) string { return p.full(t.FailureRate, w) }}
 	chart := cell{width: 8, left: true, cell: func(t status.Topic, w int) string { return p.spark(t.FailureRate, w) }}
 	limit := cell{name: "limit", width: 7, left: true, cell: func(t status.Topic, _ int) string { return p.limit(t.FailureRate) }}
 	delivered := cell{name: "delivered/min", width: 13, cell: func(t status.Topic, w int) string { return p.number(t.Delivered, w) }}
-	subscribers := cell{name: "subscribers", width: 17, left: true, cell: p.subscribers}
+	subscribers := cell{name: "subscribers", width: 12, left: true, cell: p.subscribers}
 	columns := []cell{name, failures, delivered, subscribers}
 	if p.width >= roomy {
-		subscribers.width = 21
+		subscribers.width = min(24, p.width-margin-61)
 		columns = []cell{name, failures, chart, limit, delivered, subscribers}
 	}
 	s := section{head: heading(p, "TOPICS", columns)}
@@ -131,7 +131,7 @@ func (p page) topics() section {
 // subscribers are those of a topic: who gets something, and who would.
 func (p page) subscribers(t status.Topic, width int) string {
 	confirmed := " confirmed"
-	if width < 20 || p.width < wide {
+	if width < 22 {
 		confirmed = ""
 	}
 	switch {
