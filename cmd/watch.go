@@ -22,6 +22,7 @@ type watchOptions struct {
 	exitCode bool
 	every    time.Duration
 	during   time.Duration
+	actions  bool
 	record   string
 	replay   string
 	speed    float64
@@ -32,6 +33,7 @@ func (o *watchOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.exitCode, "exit-code", false, "with --once: exit with 8 when something is red")
 	f.DurationVar(&o.every, "every", 10*time.Second, "look again after this `time`, at least 2s")
 	f.DurationVar(&o.during, "for", 0, "end after this `time` (no limit by default)")
+	f.BoolVar(&o.actions, "actions", false, "on the screen: allow actions on an account, too; each is asked about")
 	f.StringVar(&o.record, "record", "", "write everything that is seen to this new `file`, too")
 	f.StringVar(&o.replay, "replay", "", "show what was recorded in this `file` in place of what is live")
 	f.Float64Var(&o.speed, "speed", 1, "with --replay: so many times as fast as it was; 0 is without a pause")
@@ -43,15 +45,20 @@ func newWatch(e *env) *cobra.Command {
 		Use:   "watch",
 		Short: "See how the pipeline is: load, lag, depths, failures, alarms, and what to do about them",
 		Long: `Shows the whole pipeline at a glance, what is wrong first, since when, and what
-to type next. It changes nothing. Red is beyond the limits of the configuration
-(60 s of iterator age, 1,000 messages, 5 % of failed deliveries unless it says
-otherwise), anything in a queue of dead letters, refused records and failed
-emergencies. What nobody knows is –, never 0; a value that is old says so.
+to type next. By itself it changes nothing. Red is beyond the limits of the
+configuration (60 s of iterator age, 1,000 messages, 5 % of failed deliveries
+unless it says otherwise), anything in a queue of dead letters, refused records
+and failed emergencies. What nobody knows is –, never 0; a value that is old says so.
 
 Rates are those of whole minutes. CloudWatch has them about two minutes late;
 queues, the stream's state and alarms are asked live. CloudWatch charges for
 being asked: about four cents an hour for each open dashboard, which counts its
 calls and shows what they cost.
+
+On a terminal it is a screen: arrows select, enter opens, / filters, left and
+right go back and forth in time, ? tells the rest, q quits. Redrive, test alert
+and scale can be started from it in a sandbox, and on an account with --actions;
+each shows its command and asks first.
 
 Without a terminal, and with -o plain, it prints a line each time and one for
 everything that happens; -o ndjson and -o table print all of it each time.
@@ -62,7 +69,7 @@ same forms. A recording holds the addresses of subscribers.
 
 Exit codes: 0 watched; 1 a recording can't be read or written; 2 wrong usage or
 configuration; 4 not allowed; 8 something is red (only with --once
---exit-code); 130 ended by Ctrl-C.`,
+--exit-code); 130 ended by Ctrl-C where there is no screen.`,
 		Example: `  ccsctl watch -c streaming.tf
   ccsctl watch --sandbox --every 2s
   ccsctl watch --once --exit-code            is anything red? 8 is yes
@@ -106,7 +113,11 @@ func runWatch(ctx context.Context, e *env, o watchOptions) error {
 		return err
 	}
 	defer f.close()
-	err = e.showFeed(ctx, f, o)
+	if e.hasScreen(o) {
+		err = e.showScreen(ctx, f, o)
+	} else {
+		err = e.showFeed(ctx, f, o)
+	}
 	if errors.Is(context.Cause(ctx), errEnough) && !o.once {
 		err = nil
 	}
@@ -120,6 +131,7 @@ var errEnough = errors.New("the time of --for is over")
 type feed struct {
 	snapshots func(ctx context.Context) iter.Seq2[status.Snapshot, error]
 	once      func(ctx context.Context) (status.Snapshot, error)
+	target    *target             // nil for a recording
 	pace      func(time.Duration) // changes the period, nil for a recording
 	close     func() error        // may be repeated
 }
@@ -160,7 +172,7 @@ func (e *env) feed(ctx context.Context, o watchOptions) (*feed, error) {
 			}
 			return s, err
 		},
-		pace: g.SetPeriod, close: recorder.close,
+		target: t, pace: g.SetPeriod, close: recorder.close,
 	}, nil
 }
 

@@ -13,6 +13,8 @@ import (
 	"os"
 	"strings"
 	"sync"
+
+	"golang.org/x/term"
 )
 
 // Options say what a Console talks to and how. In, Out and Err are required.
@@ -63,6 +65,16 @@ func New(o Options) *Console {
 	}
 	c.logger = slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: c.level()}))
 	return c
+}
+
+// Interactive reports whether a screen that reads keys has a place: In and Out
+// are terminals, without regard to CCSCTL_FORCE_TTY, and input was not refused.
+func (c *Console) Interactive() bool {
+	terminal := func(stream any) bool {
+		f, ok := stream.(*os.File)
+		return ok && term.IsTerminal(int(f.Fd()))
+	}
+	return !c.opts.NoInput && terminal(c.opts.In) && terminal(c.opts.Out) && os.Getenv("TERM") != "dumb"
 }
 
 // Notef tells a person something on a line of its own, unless Quiet.

@@ -1,0 +1,34 @@
+package cmd
+
+import (
+	"context"
+	"os"
+
+	"github.com/ccs-platform/ccsctl/internal/tui/watch"
+)
+
+// hasScreen reports whether a person looks and can press keys. With -v the calls
+// are told line by line, which no screen survives.
+func (e *env) hasScreen(o watchOptions) bool {
+	return !o.once && e.flags.output == "" && e.flags.verbose == 0 && e.console.Interactive()
+}
+
+// showScreen is the dashboard, until the person quits it.
+func (e *env) showScreen(ctx context.Context, f *feed, o watchOptions) error {
+	return watch.Run(ctx, f.snapshots, watch.Options{
+		In: os.Stdin, Out: os.Stdout, Color: e.console.Out.Color(),
+		Period: f.pace, Actions: e.screenActions(f, o),
+	})
+}
+
+// screenActions are the commands that the dashboard can start. On an account it
+// is for looking unless somebody says otherwise.
+func (e *env) screenActions(f *feed, o watchOptions) watch.Actions {
+	switch {
+	case f.target == nil:
+		return watch.Actions{Locked: "a recording: nothing can be started from it"}
+	case !f.target.inSandbox() && !o.actions:
+		return watch.Actions{Locked: "only for looking: --actions allows more"}
+	}
+	return watch.Actions{}
+}
