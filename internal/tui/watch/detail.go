@@ -37,18 +37,29 @@ func (p page) detail(part string) []string {
 	told := map[string]bool{}
 	for _, problem := range p.snap.Problems {
 		if partOf(p.snap, problem.Part) == part {
-			lines = append(lines, p.row("", "", problem.Severity, p.problem(problem.Part, problem, told)...).text...)
+			lines = append(lines, p.marked(problem.Severity, p.problem(problem.Part, problem, told)...)...)
 		}
 	}
 	lines = append(lines, "")
 	lines = append(lines, p.facts(t.facts)...)
-	lines = append(lines, p.charts(t.facts)...)
 	lines = append(lines, t.more...)
-	for _, e := range p.eventsOf(part) {
+	for i, e := range p.eventsOf(part) {
+		if i == 0 {
+			lines = append(lines, "", "   "+p.title.Render("lately"))
+		}
 		lines = append(lines, "   "+p.dim.Render(e.At.In(p.snap.At.Location()).Format("15:04:05"))+" "+p.mark(e.Severity)+" "+clean(e.Text))
 	}
 	if t.look != "" {
 		lines = append(lines, "", "   "+p.dim.Render("more: ")+p.accent.Render(t.look))
+	}
+	return append(lines, p.charts(t.facts)...)
+}
+
+// marked is lines with how they are before them.
+func (p page) marked(v status.Severity, text ...string) []string {
+	lines := p.row("", "", v, text...).text
+	for i, line := range lines {
+		lines[i] = " " + line
 	}
 	return lines
 }
@@ -83,13 +94,13 @@ func (p page) facts(facts []fact) []string {
 			begun = p.of(f.value.Severity).Render(since(f.value.Since, p.snap.At))
 		}
 		note := joined(" · ", begun, p.remark(f.value, f.source), p.dim.Render(measured))
-		lines = append(lines, p.row("", "", f.value.Severity, p.beside(text, strings.TrimRight(text, " "), note, 20)...).text...)
+		lines = append(lines, p.marked(f.value.Severity, p.beside(text, strings.TrimRight(text, " "), note, 20)...)...)
 	}
 	return lines
 }
 
-// charts are the hour of every fact that has one, two beside each other where
-// there is room.
+// charts are the hour of every fact that was ever above zero in it, two beside
+// each other where there is room.
 func (p page) charts(facts []fact) []string {
 	const height, labels, hour = 5, 28, 60
 	columns := 1
@@ -100,7 +111,8 @@ func (p page) charts(facts []fact) []string {
 	width := min(hour, each-labels)
 	var blocks [][]string
 	for _, f := range facts {
-		if len(f.value.History) < 2 || width < 8 {
+		some := slices.ContainsFunc(f.value.History, func(p status.Point) bool { return p.Value != 0 && !p.Partial })
+		if !some || width < 8 {
 			continue
 		}
 		block := []string{"", "   " + p.title.Render(f.label) + p.dim.Render(fmt.Sprintf("  the last %d min", width))}
@@ -195,7 +207,7 @@ func (p page) theStream() thing {
 	})
 	const most = 5
 	for _, sh := range hot[:min(most, len(hot))] {
-		t.more = append(t.more, p.row("", "", sh.Load.Severity, fit(clean(sh.ID), 24)+" "+p.full(sh.Load, 8)+p.dim.Render(fmt.Sprintf("  %4.1f %% of the keys  ", 100*sh.Share))+p.remark(sh.Load, "metrics")).text...)
+		t.more = append(t.more, p.marked(sh.Load.Severity, fit(clean(sh.ID), 24)+" "+p.full(sh.Load, 8)+p.dim.Render(fmt.Sprintf("  %4.1f %% of the keys  ", 100*sh.Share))+p.remark(sh.Load, "metrics"))...)
 	}
 	return t
 }
@@ -234,7 +246,7 @@ func (p page) theTopic(topic status.Topic) thing {
 		if !s.Confirmed {
 			how, v = "pending: gets nothing until it is confirmed", status.Warn
 		}
-		t.more = append(t.more, p.row("", "", v, fit(clean(s.Protocol), 8)+" "+clean(s.Endpoint)+"  "+p.dim.Render(how)).text...)
+		t.more = append(t.more, p.marked(v, fit(clean(s.Protocol), 8)+" "+clean(s.Endpoint)+"  "+p.dim.Render(how))...)
 	}
 	if len(topic.Subscriptions) == 0 {
 		t.more = append(t.more, "   "+p.dim.Render(status.None))
@@ -267,7 +279,7 @@ func (p page) theWorkflow() thing {
 		if e.State != "SUCCEEDED" && e.State != "RUNNING" {
 			v = status.Red
 		}
-		t.more = append(t.more, p.row("", "", v, e.Started.In(p.snap.At.Location()).Format("15:04:05")+"  "+p.of(v).Render(fit(clean(e.State), 10))+" "+fit(took, 16)+" "+p.dim.Render(clean(e.Name))).text...)
+		t.more = append(t.more, p.marked(v, e.Started.In(p.snap.At.Location()).Format("15:04:05")+"  "+p.of(v).Render(fit(clean(e.State), 10))+" "+fit(took, 16)+" "+p.dim.Render(clean(e.Name)))...)
 	}
 	if len(w.Recent) == 0 {
 		t.more = append(t.more, "   "+p.dim.Render(status.None))
@@ -285,7 +297,7 @@ func (p page) theAlarm(a status.Alarm) thing {
 		}
 	}
 	if a.Muted {
-		t.more = append(t.more, p.row("", "", status.Warn, "its actions are off: nobody is told").text...)
+		t.more = append(t.more, p.marked(status.Warn, "its actions are off: nobody is told")...)
 	}
 	return t
 }
@@ -301,7 +313,7 @@ func (p page) theSources() thing {
 		case s.At.IsZero():
 			v, how = status.Unknown, "not asked yet"
 		}
-		t.more = append(t.more, p.row("", "", v, fit(s.Name, 14)+" every "+fit(period(time.Duration(s.Every)), 6)+" "+fit(plural(s.Calls, "call", "calls"), 14)+" "+how).text...)
+		t.more = append(t.more, p.marked(v, fit(s.Name, 14)+" every "+fit(period(time.Duration(s.Every)), 6)+" "+fit(plural(s.Calls, "call", "calls"), 14)+" "+how)...)
 	}
 	c := p.snap.Cost
 	t.more = append(t.more, "", "   "+p.title.Render("cost")+p.dim.Render(fmt.Sprintf("  $%.4f since %s, %s", c.Dollars, c.Since.In(p.snap.At.Location()).Format("15:04"), clean(c.Prices))))

@@ -98,7 +98,7 @@ func (p page) problems(title string, problems []status.Problem, most int, told m
 // problem is one of them in as many lines as it takes. What would help is told
 // once: told is what was.
 func (p page) problem(name string, problem status.Problem, told map[string]bool) []string {
-	const nameWidth, sinceWidth = 24, 18
+	const nameWidth, sinceWidth = 28, 18
 	room := p.width - margin - 1
 	text, begun := clean(problem.Text), p.dim.Render(since(problem.Since, p.snap.At))
 	name = p.of(problem.Severity).Render(clean(name))

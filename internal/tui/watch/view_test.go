@@ -66,3 +66,30 @@ func TestScreen(t *testing.T) {
 		}
 	}
 }
+
+// What opens over the pipeline.
+func TestOpened(t *testing.T) {
+	hot := breaching()
+	hot.Stream.PerShard = shardsOf(50, 92)
+	hot.Stream.Shards = live(50, status.Shards)
+	for _, part := range []string{"stream/telemetry", "queue/emergency.fifo", "topic/owner-alerts", "workflow/emergency", "delivery/data-lake", "function/ingest", "alarm/emergency-depth", "sources"} {
+		for _, width := range []int{60, 120, 200} {
+			t.Run(fmt.Sprintf("%s-%d", strings.ReplaceAll(part, "/", "-"), width), func(t *testing.T) {
+				m := screen(t, Options{}, width, 60, snapshotMsg(hot))
+				m.part = part
+				golden.RequireEqual(t, text(m))
+			})
+		}
+	}
+	t.Run("help", func(t *testing.T) {
+		m := screen(t, Options{Actions: Actions{Locked: "only for looking: --actions allows more"}}, 80, 40, snapshotMsg(hot))
+		typed(m, "?")
+		golden.RequireEqual(t, text(m))
+	})
+	t.Run("panel", func(t *testing.T) {
+		m := screen(t, Options{Actions: Actions{Redrive: func(queue string) Action { return &move{queue: queue} }}}, 80, 24, snapshotMsg(hot))
+		typed(m, "r")
+		golden.RequireEqual(t, text(m))
+	})
+	t.Run("first", func(t *testing.T) { golden.RequireEqual(t, text(screen(t, Options{}, 80, 24))) })
+}
