@@ -28,7 +28,7 @@ On call, docs/runbooks/redrive.md goes from the alarm to the empty queue.`,
 		Args: subcommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newDLQList(e), newDLQPeek(e), newDLQPurge(e))
+	c.AddCommand(newDLQList(e), newDLQPeek(e), newDLQPurge(e), newDLQRedrive(e), newDLQStatus(e), newDLQCancel(e))
 	return c
 }
 

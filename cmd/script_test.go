@@ -43,6 +43,7 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("CCSCTL_SANDBOX_DIR", filepath.Join(env.WorkDir, ".sandbox"))
+	env.Setenv("CCSCTL_STATE_DIR", filepath.Join(env.WorkDir, ".state"))
 	env.Setenv("CCSCTL_CACHE_DIR", filepath.Join(cache, "ccsctl")) // the functions are built once, not once a script
 	env.Setenv("GORACE", "atexit_sleep_ms=0")
 	env.Setenv("AWS_EC2_METADATA_DISABLED", "true")

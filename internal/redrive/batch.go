@@ -39,6 +39,9 @@ func (l *lane) head() *item { return l.items[0] }
 // handle does with the messages of one receive what is to be done with them,
 // and says how many it moved.
 func (r *run) handle(ctx context.Context, got []queue.Message) (moved int) {
+	if r.handler != nil {
+		return r.handOver(ctx, got)
+	}
 	var done []queue.Message
 	var lanes []*lane
 	at := map[string]*lane{}      // lanes by group
@@ -68,6 +71,21 @@ func (r *run) handle(ctx context.Context, got []queue.Message) (moved int) {
 	r.mu.Unlock()
 	r.delete(ctx, append(done, sent...))
 	return len(sent)
+}
+
+// handOver gives messages to the handler, one by one, and deletes those that it
+// is done with.
+func (r *run) handOver(ctx context.Context, got []queue.Message) (moved int) {
+	for _, m := range r.takeInHand(got) {
+		if r.halted() {
+			break // the others are put back
+		}
+		if r.handler(ctx, m) {
+			r.delete(ctx, []queue.Message{m})
+			moved++
+		}
+	}
+	return moved
 }
 
 // takeInHand notes messages as ours and gives those that were not in hand

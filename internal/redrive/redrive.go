@@ -120,7 +120,7 @@ type Summary struct {
 
 // Unsettled is how many messages are not where they should be.
 func (s Summary) Unsettled() int {
-	return s.Counts[Failed] + s.Counts[HeldBack] + s.Counts[Suppressed] + s.Counts[CameBack] + s.Counts[Undeleted]
+	return s.Counts[Failed] + s.Counts[HeldBack] + s.Counts[Suppressed] + s.Counts[CameBack] + s.Counts[Undeleted] + s.Counts[Expired]
 }
 
 // errNoTarget is a message of unknown origin.

@@ -45,6 +45,9 @@ type run struct {
 
 	stopping chan struct{} // closed when nothing new is to begin
 	looking  bool          // this pass moves nothing
+	// handler, when set, does with each message what is to be done, and reports
+	// whether it may be deleted.
+	handler func(context.Context, queue.Message) bool
 
 	mu        sync.Mutex
 	changed   *sync.Cond
@@ -78,16 +81,25 @@ type held struct {
 // After it nothing is in hand any more, unless ctx ended. To run a job again is
 // safe at any time.
 func (j Job) Run(ctx context.Context) (Summary, error) {
-	r := &run{Job: j, began: time.Now(), stopping: make(chan struct{}), pace: pace{rate: j.Rate},
-		hand: map[string]*held{}, blocked: map[string]bool{}, highest: map[string]string{}, outcomes: map[string]Item{}, pending: map[string]bool{}}
+	r := &run{Job: j, began: time.Now(), stopping: make(chan struct{}), pace: pace{rate: j.Rate}}
+	r.prepare()
+	return r.moveAll(ctx)
+}
+
+func (r *run) prepare() {
+	r.hand, r.blocked, r.highest, r.outcomes, r.pending = map[string]*held{}, map[string]bool{}, map[string]string{}, map[string]Item{}, map[string]bool{}
 	r.changed = sync.NewCond(&r.mu)
+}
+
+// moveAll does all of a run.
+func (r *run) moveAll(ctx context.Context) (Summary, error) {
 	var err error
-	if r.first, err = j.From.Depth(ctx); err != nil {
+	if r.first, err = r.From.Depth(ctx); err != nil {
 		return Summary{}, err
 	}
 	r.start = r.first.At.Add(time.Second) // SQS tells whole seconds
-	if !j.DryRun {
-		if r.summary.Resumed, err = j.Journal.begin(fmt.Sprintf("%x", r.began.UnixNano()), r.began); err != nil {
+	if !r.DryRun {
+		if r.summary.Resumed, err = r.Journal.begin(fmt.Sprintf("%x", r.began.UnixNano()), r.began); err != nil {
 			return Summary{}, err
 		}
 	}
@@ -96,7 +108,7 @@ func (j Job) Run(ctx context.Context) (Summary, error) {
 	around.Go(func() { r.obeyStop(ctx, ended) })
 	around.Go(func() { r.keepHidden(ctx, ended) })
 	around.Go(func() { r.report(ended) })
-	if !j.DryRun && !j.KeepGoing {
+	if !r.DryRun && !r.KeepGoing {
 		around.Go(func() { r.watchRefill(ctx, ended) })
 	}
 	r.canaryAndAll(ctx)
@@ -104,8 +116,8 @@ func (j Job) Run(ctx context.Context) (Summary, error) {
 	around.Wait()
 	summary := r.summarize()
 	err = r.verdict(ctx)
-	if !j.DryRun && ctx.Err() == nil && (r.why == nil || errors.Is(r.why, errStoppedItself)) {
-		err = errors.Join(err, j.Journal.end(time.Now()))
+	if !r.DryRun && ctx.Err() == nil && (r.why == nil || errors.Is(r.why, errStoppedItself)) {
+		err = errors.Join(err, r.Journal.end(time.Now()))
 	}
 	return summary, err
 }
