@@ -8,6 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
 	"github.com/ccs-platform/ccsctl/internal/fault"
 	"github.com/ccs-platform/ccsctl/internal/sandbox"
 	"github.com/ccs-platform/ccsctl/internal/status"
@@ -89,7 +92,7 @@ func TestSurge(t *testing.T) {
 			t.Errorf("refused %v, %v after %d were refused in this minute; want 0, red", r, r.Severity, refused)
 		}
 		p := problem(s, "stream/telemetry", "refused")
-		if p == nil || !strings.Contains(p.Text, "in a minute that is not over") || p.Fix != "ccsctl scale 4" || p.Since.IsZero() {
+		if p == nil || !strings.Contains(p.Text, "in a minute that is not over") || !strings.HasSuffix(p.Fix, "--target-shard-count 4") || p.Since.IsZero() {
 			t.Errorf("problem %+v", p)
 		}
 		began := p.Since
@@ -163,7 +166,7 @@ func TestTroubles(t *testing.T) {
 			{"queue/emergency-dlq.fifo", "dead letters", status.Red, "dead letters 3 messages", "ccsctl dlq peek emergency"},
 			{"queue/stream-failures", "depth", status.Red, "depth 2 messages", "ccsctl dlq peek stream-failures"},
 			{"alarm/emergency-dlq", "state", status.Red, "fires: something failed for good and waits in emergency-dlq.fifo", ""},
-			{"topic/owner-alerts", "subscriptions", status.Warn, "1 of 1 subscriptions wait to be confirmed", "have the mail to owner@example.com confirmed"},
+			{"topic/owner-alerts", "subscriptions", status.Warn, "1 of 1 subscriptions wait to be confirmed", "confirm it at owner@example.com"},
 			{"topic/owner-alerts", "listeners", status.Red, "nobody listens: no subscription is confirmed", "ccsctl up"},
 		} {
 			if p := problem(s, want.part, want.what); p == nil || p.Severity != want.severity || p.Text != want.text || p.Fix != want.fix {
@@ -341,6 +344,36 @@ func TestLeaving(t *testing.T) {
 		defer cancel()
 		if _, err := w.gatherer(0).Once(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want the end of the context", err)
+		}
+	})
+}
+
+// A subscriber that is dead shows at the next look, although the minute is not
+// over, and in percent when it is.
+func TestDeadSubscriber(t *testing.T) {
+	in(t, "fast", base, false, func(t *testing.T, w *world) {
+		client := sns.NewFromConfig(w.aws)
+		arn := w.spec.Topics[0].ARN
+		nowhere := strings.Replace(arn, ":sns:", ":sqs:", 1) + "-nowhere"
+		if _, err := client.Subscribe(t.Context(), &sns.SubscribeInput{TopicArn: &arn, Protocol: aws.String("sqs"), Endpoint: &nowhere}); err != nil {
+			t.Fatal(err)
+		}
+		minutes(1)
+		for range 20 {
+			if _, err := client.Publish(t.Context(), &sns.PublishInput{TopicArn: &arn, Message: aws.String("help")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(10 * time.Second)
+		g := w.gatherer(0)
+		s := w.once(g)
+		if p := problem(s, "topic/authorities-alerts", "failed deliveries"); p == nil || p.Severity != status.Warn || p.Text != "failed deliveries 20 /min in a minute that is not over" {
+			t.Errorf("at once: %+v", p)
+		}
+		minutes(1)
+		s = w.once(g)
+		if p := problem(s, "topic/authorities-alerts", "failed deliveries"); p == nil || p.Severity != status.Red || p.Text != "failed deliveries 100 %, over 5.0 %" {
+			t.Errorf("after the minute: %+v", p)
 		}
 	})
 }

@@ -96,7 +96,7 @@ func (r *report) scale(s Stream) string {
 	if n >= s.MaxShards {
 		return fmt.Sprintf("raise autoscaling.max_shards, now %d", s.MaxShards)
 	}
-	return fmt.Sprintf("ccsctl scale %d", min(2*n, s.MaxShards))
+	return fmt.Sprintf("aws kinesis update-shard-count --stream-name %s --scaling-type UNIFORM_SCALING --target-shard-count %d", r.spec.Stream.StreamName, min(2*n, s.MaxShards))
 }
 
 // logs is how to see what a function says.
@@ -242,10 +242,10 @@ func (r *report) topics() {
 			FailureRate: r.series(rate, Percent, atMost(float64(r.spec.Limits.FailurePercent))),
 			Confirmed:   Measure{Unit: Count}, Pending: Measure{Unit: Count},
 		}
-		test := "ccsctl alert test " + spec.Name
-		severities := []Severity{r.check(id, "failed deliveries", t.FailureRate, test)}
+		who := "aws sns list-subscriptions-by-topic --topic-arn " + spec.ARN
+		severities := []Severity{r.check(id, "failed deliveries", t.FailureRate, who)}
 		if t.FailureRate.Severity != Red { // which says more
-			severities = append(severities, r.check(id, "failed deliveries", t.Failed, test))
+			severities = append(severities, r.check(id, "failed deliveries", t.Failed, who))
 		}
 		severities = append(severities, r.listeners(&t, spec))
 		t.Severity = part(severities...)
@@ -275,7 +275,7 @@ func (r *report) listeners(t *Topic, spec TopicSpec) Severity {
 	t.Confirmed = r.live("subscriptions", float64(confirmed), got.at, Count, rule{})
 	t.Pending = r.live("subscriptions", float64(len(waiting)), got.at, Count, few())
 	if len(waiting) > 0 {
-		r.problem(id, "subscriptions", Warn, time.Time{}, fmt.Sprintf("%d of %d subscriptions wait to be confirmed", len(waiting), len(got.value)), "have the mail to "+strings.Join(waiting, ", ")+" confirmed")
+		r.problem(id, "subscriptions", Warn, time.Time{}, fmt.Sprintf("%d of %d subscriptions wait to be confirmed", len(waiting), len(got.value)), "confirm it at "+strings.Join(waiting, ", "))
 	}
 	if spec.Wanted > 0 && confirmed == 0 {
 		r.problem(id, "listeners", Red, time.Time{}, "nobody listens: no subscription is confirmed", up)
