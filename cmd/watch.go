@@ -23,6 +23,7 @@ type watchOptions struct {
 	every    time.Duration
 	during   time.Duration
 	actions  bool
+	given    []string // flags that say which pipeline
 	record   string
 	replay   string
 	speed    float64
@@ -77,7 +78,10 @@ configuration; 4 not allowed; 8 something is red (only with --once
   ccsctl watch --for 1h --record incident.ndjson
   ccsctl watch --replay incident.ndjson --speed 60`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runWatch(c.Context(), e, o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			o.given = given(c.Flags())
+			return runWatch(c.Context(), e, o)
+		},
 	}
 	o.flags(c.Flags())
 	return c

@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/ccs-platform/ccsctl/internal/tui/watch"
 )
 
@@ -30,5 +32,12 @@ func (e *env) screenActions(f *feed, o watchOptions) watch.Actions {
 	case !f.target.inSandbox() && !o.actions:
 		return watch.Actions{Locked: "only for looking: --actions allows more"}
 	}
-	return watch.Actions{}
+	act := func(effect, path string, make func(*env) *cobra.Command, args ...string) watch.Action {
+		return &action{env: e, make: make, path: path, args: args, given: o.given, effect: effect + "\nin " + f.target.place()}
+	}
+	return watch.Actions{
+		TestAlert: func() watch.Action {
+			return act("Sends one event marked [TEST] the way of an emergency, and times every hop. The subscribers of the topics get it, too.", "probe", newProbe)
+		},
+	}
 }
