@@ -117,12 +117,12 @@ func (b *bench) each(work func(ctx context.Context, worker int) error) error {
 }
 
 // messages measures how many messages a second are sent, received and deleted.
-func (b *bench) messages() error {
+func (b *bench) messages() (err error) {
 	s, err := b.occupy("instant")
 	if err != nil {
 		return err
 	}
-	defer s.stop()
+	defer func() { err = errors.Join(err, s.stop()) }()
 	c := sqs.NewFromConfig(s.aws)
 	q, err := c.CreateQueue(b.ctx, &sqs.CreateQueueInput{QueueName: aws.String("load")})
 	if err != nil {
@@ -174,12 +174,12 @@ func telemetry(i int, kind, severity string) []byte {
 
 // records measures how many records a second a stream of 50 shards takes, which
 // is 50,000 and no more: producers offer what they can, over whole seconds.
-func (b *bench) records() error {
+func (b *bench) records() (err error) {
 	s, err := b.occupy("instant")
 	if err != nil {
 		return err
 	}
-	defer s.stop()
+	defer func() { err = errors.Join(err, s.stop()) }()
 	c := kinesis.NewFromConfig(s.aws)
 	if _, err := c.CreateStream(b.ctx, &kinesis.CreateStreamInput{StreamName: aws.String("load"), ShardCount: aws.Int32(50)}); err != nil {
 		return err
@@ -210,12 +210,12 @@ func (b *bench) records() error {
 // alerts measures the way of an emergency, from before it is sent until a
 // subscriber of the authorities has it, while the stream takes 5,000 events a
 // second. The functions run as processes, as they do for everybody.
-func (b *bench) alerts() error {
+func (b *bench) alerts() (err error) {
 	s, err := b.occupy("fast")
 	if err != nil {
 		return err
 	}
-	defer s.stop()
+	defer func() { err = errors.Join(err, s.stop()) }()
 	if _, err := s.world.Want(b.ctx, "up", "--sandbox", "--yes", "-c", "streaming.tf"); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -100,8 +101,10 @@ func (a *town) observe(function string, payload []byte) {
 		if e, err := functions.Decode([]byte(m.Body)); err == nil {
 			what = e.ID
 		}
-		var receives int
-		fmt.Sscan(m.Attributes["ApproximateReceiveCount"], &receives)
+		receives, err := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
+		if err != nil {
+			a.t.Error(err)
+		}
 		a.told[function+" "+what] = append(a.told[function+" "+what], receives)
 	}
 }
