@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -34,13 +35,17 @@ func (a *action) Command() string {
 
 func (a *action) Effect() string { return a.effect }
 
-// Run is the command. What it prints, results and talk, are the report.
+// Run is the command. What it prints, results and talk, are the report. When it
+// is stopped it finishes the calls in flight, as with Ctrl-C.
 func (a *action) Run(ctx context.Context, report func(string)) error {
 	out := &lineWriter{report: report}
 	defer out.flush()
 	flags := a.env.flags
 	flags.yes, flags.quiet, flags.output = true, false, string(console.Table)
-	inner := &env{hard: ctx, soft: ctx, flags: flags, loaded: a.env.loaded, console: console.New(console.Options{
+	hard, kill := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer kill(nil)
+	context.AfterFunc(ctx, func() { time.AfterFunc(grace, func() { kill(context.Cause(ctx)) }) })
+	inner := &env{hard: hard, soft: ctx, flags: flags, loaded: a.env.loaded, console: console.New(console.Options{
 		In: strings.NewReader(""), Out: out, Err: out, Format: console.Table, NoColor: true, NoInput: true, Yes: true,
 		LookupEnv: func(string) (string, bool) { return "", false }, // it is no terminal, whatever the person's is
 	})}

@@ -36,6 +36,12 @@ func (e *env) screenActions(f *feed, o watchOptions) watch.Actions {
 		return &action{env: e, make: make, path: path, args: args, given: o.given, effect: effect + "\nin " + f.target.place()}
 	}
 	return watch.Actions{
+		Redrive: func(queue string) watch.Action {
+			if d, err := f.target.pipeline.FindDeadLetters(queue); err == nil && d.OfStream() {
+				return act("Reads the records from the stream again and hands them to the function once more.", "dlq redrive", newDLQRedrive, queue)
+			}
+			return act("Moves ten dead letters back first and watches whether they fail again; then the others.", "dlq redrive", newDLQRedrive, queue, "--canary=10")
+		},
 		TestAlert: func() watch.Action {
 			return act("Sends one event marked [TEST] the way of an emergency, and times every hop. The subscribers of the topics get it, too.", "probe", newProbe)
 		},

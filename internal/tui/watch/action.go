@@ -67,7 +67,7 @@ func (t *task) start(ctx context.Context, running *sync.WaitGroup, m *model) {
 }
 
 func (t *task) report(line string) {
-	t.lines = append(t.lines, clean(line))
+	t.lines = append(t.lines, safe(strings.TrimRight(strings.ReplaceAll(line, "\t", "  "), " \r\n")))
 	if len(t.lines) > maxLines {
 		t.lines = t.lines[1:]
 	}

@@ -95,7 +95,11 @@ func (p page) limit(m status.Measure) string {
 	if m.Limit == nil {
 		return ""
 	}
-	return p.dim.Render("┄ " + status.Text(*m.Limit, m.Unit))
+	number, unit := status.Split(*m.Limit, m.Unit)
+	if own := m.String(); p.width < roomy && strings.HasSuffix(own, " "+unit) {
+		unit = "" // the value beside it has the same
+	}
+	return p.dim.Render(strings.TrimSpace("┄ " + number + " " + unit))
 }
 
 // remark is what else there is to say about a measure. Since when it is bad

@@ -44,15 +44,18 @@ func wrapped(text string, width int) []string {
 	return strings.Split(ansi.Wrap(text, max(1, width), ""), "\n")
 }
 
-// clean makes text safe to stand within a line: what AWS, a proxy or a
-// neighbour in the account wrote must not drive the terminal.
-func clean(text string) string {
+// clean makes text safe to stand within a line, with single spaces.
+func clean(text string) string { return safe(strings.Join(strings.Fields(text), " ")) }
+
+// safe makes text harmless: what AWS, a proxy or a neighbour in the account
+// wrote must not drive the terminal.
+func safe(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
 			return unicode.ReplacementChar
 		}
 		return r
-	}, strings.Join(strings.Fields(text), " "))
+	}, text)
 }
 
 // plural is "1 alarm", "2 alarms".
