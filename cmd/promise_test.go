@@ -40,6 +40,8 @@ var results = map[string][]any{
 	"dlq status":                       {movesView{}},
 	"sandbox start and sandbox status": {sandboxView{}},
 	"watch":                            {watchView{}},
+	"sandbox fault":                    {faultsView{}},
+	"sandbox fault, a line of ndjson":  {faultView{}},
 	"traffic":                          {trafficView{}},
 	"version":                          {versionView{}},
 }

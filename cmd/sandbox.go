@@ -53,7 +53,7 @@ Any AWS client can use it:
 		Args:    subcommand,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newSandboxStart(e), newSandboxStop(e), newSandboxStatus(e), newSandboxServe(e))
+	c.AddCommand(newSandboxStart(e), newSandboxStop(e), newSandboxStatus(e), newSandboxFault(e), newSandboxServe(e))
 	return c
 }
 
@@ -72,23 +72,35 @@ func (v sandboxView) Rows() [][]string {
 }
 
 func newSandboxStart(e *env) *cobra.Command {
-	var o sandboxOptions
+	var (
+		o      sandboxOptions
+		faults []string
+	)
 	c := &cobra.Command{
 		Use:   "start",
 		Short: "Start the sandbox in the background, or say where it runs",
 		Long: `Starts a sandbox in the background unless one runs already, and prints where it
 listens. One that runs with other settings is left alone: stop it first.`,
-		Example: "  ccsctl sandbox start\n  ccsctl sandbox start --timing aws --addr 127.0.0.1:4566",
+		Example: "  ccsctl sandbox start\n  ccsctl sandbox start --timing aws --addr 127.0.0.1:4566\n  ccsctl sandbox start --fault latency=50ms",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if _, err := parseFaults(faults); err != nil {
+				return err
+			}
 			info, err := startSandbox(c.Context(), o.daemon(e.flags.region))
 			if err != nil {
 				return err
+			}
+			for _, spec := range faults {
+				if _, err := addFault(c.Context(), info.URL, spec); err != nil {
+					return err
+				}
 			}
 			return e.console.Print(sandboxView{info})
 		},
 	}
 	o.flags(c.Flags())
+	c.Flags().StringArrayVar(&faults, "fault", nil, "have this go wrong, as 'ccsctl sandbox fault add' takes it; repeatable `spec`")
 	return c
 }
 

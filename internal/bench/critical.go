@@ -73,7 +73,7 @@ func upWithLatency(ctx context.Context, w program.World, latency time.Duration) 
 	if err != nil {
 		return t, err
 	}
-	if err := s.Fault(ctx, sandbox.Fault{Latency: latency}); err != nil {
+	if err := s.Fault(ctx, sandbox.Fault{Latency: sandbox.Duration(latency)}); err != nil {
 		return t, err
 	}
 

@@ -8,7 +8,9 @@ package sandbox
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/ccs-platform/ccsctl/internal/sandbox/bus"
 	"github.com/ccs-platform/ccsctl/internal/sandbox/wire"
@@ -40,6 +42,8 @@ type Sandbox struct {
 	Calls  *Calls
 	Faults *Faults
 	bus    *bus.Bus
+
+	operations map[string][]string // served, by service
 }
 
 // Region is the region it pretends to be in.
@@ -59,7 +63,13 @@ func New(o Options) (*Sandbox, error) {
 	}
 	b := &bus.Bus{Account: Account, Region: o.Region, Timing: timing, Limits: o.Limits || timing.Name == "aws", Endpoint: o.Endpoint, Handlers: o.Handlers}
 	s := &Sandbox{Calls: newCalls(), Faults: newFaults(), bus: b}
+	b.Trouble = s.Faults
 	services, rest := services(b, s.hook)
+	b.Publisher = publisher{b.Publisher, s.Faults}
+	s.operations = map[string][]string{}
+	for _, service := range services {
+		s.operations[service.Name] = slices.Sorted(maps.Keys(service.Ops))
+	}
 	aws := wire.NewServer(services, s.hook, rest)
 	s.Handler = s.control(aws)
 	return s, nil

@@ -58,8 +58,8 @@ func TestFaults(t *testing.T) {
 			}
 		}
 
-		s.Faults.Add(sandbox.Fault{Latency: 50 * time.Millisecond})
-		s.Faults.Add(sandbox.Fault{Service: "kms", Latency: time.Second, Times: 1})
+		s.Faults.Add(sandbox.Fault{Latency: sandbox.Duration(50 * time.Millisecond)})
+		s.Faults.Add(sandbox.Fault{Service: "kms", Latency: sandbox.Duration(time.Second), Times: 1})
 		s.Faults.Add(sandbox.Fault{Service: "kms", Operation: "ListKeys", Code: "ThrottlingException", Message: "slow down", Times: 2})
 		s.Faults.Add(sandbox.Fault{Operation: "ListKeys", Code: "KMSInternalException", Status: 500, Times: 1})
 		expect(identify, "", 50*time.Millisecond)
@@ -67,14 +67,14 @@ func TestFaults(t *testing.T) {
 		expect(list, "ThrottlingException", 50*time.Millisecond)
 		expect(list, "KMSInternalException", 50*time.Millisecond) // it was not spent by the calls it did not refuse
 		expect(list, "", 50*time.Millisecond)
-		if left := s.Faults.List(); len(left) != 1 || left[0].Latency != 50*time.Millisecond {
+		if left := s.Faults.List(); len(left) != 1 || left[0].Latency != sandbox.Duration(50*time.Millisecond) {
 			t.Errorf("left are %v, want the one without an end", left)
 		}
 		s.Faults.Clear()
 		expect(list, "", 0)
 
 		// A delay ends with the call that it delays.
-		s.Faults.Add(sandbox.Fault{Latency: time.Hour})
+		s.Faults.Add(sandbox.Fault{Latency: sandbox.Duration(time.Hour)})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
@@ -158,11 +158,11 @@ func TestControl(t *testing.T) {
 	}{
 		{"GET", sandbox.ControlHealth, "", 200, `{"account":"000000000000","region":"us-east-1","timing":"fast"}`},
 		{"GET", sandbox.ControlFaults, "", 200, `[]`},
-		{"POST", sandbox.ControlFaults, `{"service":"kms","code":"X","times":2}`, 204, ""},
+		{"POST", sandbox.ControlFaults, `{"service":"kms","code":"X","times":2}`, 200, `{"id":"1","service":"kms","times":2,"code":"X"}`},
 		{"POST", sandbox.ControlFaults, `{"latencies":1}`, 400, `fault: json: unknown field "latencies"`},
 		{"POST", sandbox.ControlFaults, `{"message":"` + strings.Repeat("x", 1<<16) + `"}`, 400, "fault: http: request body too large"},
-		{"GET", sandbox.ControlFaults, "", 200, `[{"service":"kms","code":"X","times":2}]`},
-		{"DELETE", sandbox.ControlFaults, "", 204, ""},
+		{"GET", sandbox.ControlFaults, "", 200, `[{"id":"1","service":"kms","times":2,"code":"X"}]`},
+		{"DELETE", sandbox.ControlFaults, "", 200, `{"cleared":1}`},
 		{"GET", sandbox.ControlFaults, "", 200, `[]`},
 		{"GET", sandbox.ControlCalls, "", 200, `{"mutating":0,"total":0,"by_call":{}}`},
 		{"GET", "/?Action=GetCallerIdentity&Version=2011-06-15", "", 200, ""},

@@ -43,6 +43,8 @@ type Bus struct {
 	Invoker    Invoker
 	Objects    Objects
 	Metrics    Metrics
+	// Trouble is what was asked to go wrong within services; nil is nothing.
+	Trouble Trouble
 
 	background []func(ctx context.Context)
 	tagged     []func(add func(arn string, tags Tags))

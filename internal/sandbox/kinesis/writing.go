@@ -81,28 +81,34 @@ type pass struct {
 	keep       time.Duration
 	maxRecord  int32 // KiB
 	metrics    []types.MetricsName
+	throttled  func() bool // whether a record is refused on request; nil when none is
 }
 
 func (st *stream) pass() pass {
 	return pass{stream: st, encryption: st.encryption(), keep: st.keep(), maxRecord: st.maxRecord, metrics: st.metrics}
 }
 
-// admit is pass for those who name a stream and need its key.
-func (s *Service) admit(name, arn *string) (pass, error) {
+// admit is pass for those who name a stream and need its key, to put records by
+// an operation.
+func (s *Service) admit(operation string, name, arn *string) (pass, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st, err := s.unlocked(name, arn)
 	if err != nil {
 		return pass{}, err
 	}
-	return st.pass(), nil
+	p := st.pass()
+	if s.bus.Trouble != nil {
+		p.throttled = func() bool { return s.bus.Trouble.Throttles(operation) }
+	}
+	return p, nil
 }
 
 // put takes a record into the shard of its hash key, with the data locked.
 // refused is the shard when it has had its share of this second.
 func (p pass) put(h hash, r record) (sh *shard, n uint64, refused bool) {
 	sh = p.route(h)
-	if !sh.writes.write(r.at, r.size()) {
+	if p.throttled != nil && p.throttled() || !sh.writes.write(r.at, r.size()) {
 		return sh, 0, true
 	}
 	p.trim(sh, r.at.Add(-p.keep))
@@ -151,7 +157,7 @@ func (s *Service) putRecord(_ context.Context, in *kinesis.PutRecordInput) (*kin
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.admit(in.StreamName, in.StreamARN)
+	p, err := s.admit("PutRecord", in.StreamName, in.StreamARN)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +195,7 @@ func (s *Service) putRecords(_ context.Context, in *kinesis.PutRecordsInput) (*k
 	if total > callBytes {
 		return nil, wire.Errorf("InvalidArgumentException", "Records size exceeds %d MB limit.", callBytes>>20)
 	}
-	p, err := s.admit(in.StreamName, in.StreamARN)
+	p, err := s.admit("PutRecords", in.StreamName, in.StreamARN)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,11 @@ func (s *Service) run(ctx context.Context, ref string, payload []byte) (outcome,
 	}
 	defer s.leave(f)
 	began := time.Now()
-	out, err := p.invoke(ctx, invocation{id: bus.NewUUID(), payload: payload})
+	in := invocation{id: bus.NewUUID(), payload: payload}
+	out, ran, err := s.suffer(ctx, f, in.id)
+	if err == nil && !ran {
+		out, err = p.invoke(ctx, in)
+	}
 	if err != nil {
 		return out, err
 	}
@@ -50,6 +54,29 @@ func (s *Service) run(ctx context.Context, ref string, payload []byte) (outcome,
 	s.measure(f.name, "Errors", map[bool]float64{true: 1}[out.failure != nil])
 	s.measure(f.name, "Duration", milliseconds(time.Since(began)))
 	return out, nil
+}
+
+// suffer has an invocation go wrong as somebody asked for. ran is whether that is
+// all there is to it: a function that is too slow or fails does nothing else.
+// One that is merely slow has its whole timeout for its code all the same.
+func (s *Service) suffer(ctx context.Context, f *function, id string) (out outcome, ran bool, err error) {
+	if s.bus.Trouble == nil {
+		return out, false, nil
+	}
+	slow, fails := s.bus.Trouble.Invocation(f.name)
+	s.mu.Lock()
+	timeout := f.deployed().timeout
+	s.mu.Unlock()
+	if slow > 0 && !sleep(ctx, min(slow, timeout)) {
+		return out, false, ctx.Err()
+	}
+	switch {
+	case slow >= timeout && slow > 0:
+		return outcome{failure: timedOut(id, timeout)}, true, nil
+	case fails:
+		return outcome{failure: failure("Sandbox.Fault", "The function fails on request.")}, true, nil
+	}
+	return out, false, nil
 }
 
 // enter counts an invocation in, unless the function has as many as it may.

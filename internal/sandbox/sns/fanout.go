@@ -102,15 +102,30 @@ func (s *Service) deliver(ctx context.Context) {
 			case "lambda":
 				busy.Go(func() { s.invoke(ctx, d) })
 			case "sqs":
-				s.settle(d, s.enqueue(d))
+				err := s.dead(d)
+				if err == nil {
+					err = s.enqueue(d)
+				}
+				s.settle(d, err)
 			case "email", "email-json", "sms":
-				s.mail(d)
-				s.settle(d, nil)
+				err := s.dead(d)
+				if err == nil {
+					s.mail(d)
+				}
+				s.settle(d, err)
 			default: // firehose, application: nothing here takes them
 				s.settle(d, errUnserved)
 			}
 		}
 	}
+}
+
+// dead says why a subscriber can't be reached, when somebody asked for that.
+func (s *Service) dead(d *delivery) error {
+	if s.bus.Trouble == nil {
+		return nil
+	}
+	return s.bus.Trouble.Delivery(d.protocol, d.endpoint, d.subscription)
 }
 
 // settle counts a delivery that succeeded or that SNS gives up.

@@ -54,6 +54,10 @@ func (s *Service) invoke(ctx context.Context, d *delivery) {
 		s.settle(d, fmt.Errorf("no function %s", d.endpoint))
 		return
 	}
+	if err := s.dead(d); err != nil {
+		s.settle(d, err)
+		return
+	}
 	s.settle(d, nil)
 	payload := s.event(d)
 	for _, pause := range []time.Duration{time.Minute, 2 * time.Minute, 0} {
@@ -129,6 +133,9 @@ func (s *Service) post(ctx context.Context, d *delivery) {
 // answers of 400 to 499 but 429 for permanent ("Amazon SNS message delivery
 // retries", SNS developer guide).
 func (s *Service) attempt(ctx context.Context, d *delivery) (final bool, err error) {
+	if err := s.dead(d); err != nil {
+		return false, err
+	}
 	if !loopback(d.endpoint) {
 		return true, errors.New("the sandbox posts to this machine only")
 	}
