@@ -82,7 +82,7 @@ interrupted.`,
 		Example: `  ccsctl dlq redrive emergency --dry-run
   ccsctl dlq redrive emergency --canary 5
   ccsctl dlq redrive telemetry --rate 50
-  ccsctl dlq redrive telemetry --filter 'body.type == "geofence"' --max 100
+  ccsctl dlq redrive telemetry --filter 'body.type=="geofence"' --max 100
   ccsctl dlq redrive stream-failures`,
 		Args:              oneQueue,
 		ValidArgsFunction: completeQueue,

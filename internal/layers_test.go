@@ -34,7 +34,7 @@ var layers = []layer{
 		"internal/status",
 		"internal/functions/bundle", "internal/aws/connect", "internal/aws/apierr", "internal/aws/sweep",
 		"internal/traffic/...",
-		"internal/aws/queue", "internal/aws/mapping", "internal/aws/metric",
+		"internal/aws/queue", "internal/aws/mapping", "internal/aws/metric", "internal/aws/stream", "internal/aws/function",
 	}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/aymanbagabas/go-udiff"}},
 	{"cmd/gendocs", []string{"cmd", "internal/config"}, []string{"github.com/spf13/cobra"}},
 	{"internal/bench/...", []string{"internal/..."}, []string{sdk}}, // programs that measure the product: not in it
