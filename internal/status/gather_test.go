@@ -336,7 +336,7 @@ func TestCallsAreCounted(t *testing.T) {
 // Once and leaving the loop leave nothing behind: the bubble would not end.
 func TestLeaving(t *testing.T) {
 	in(t, "fast", base, false, func(t *testing.T, w *world) {
-		w.sandbox.Faults.Add(sandbox.Fault{Latency: 3 * time.Second})
+		w.sandbox.Faults.Add(sandbox.Fault{Latency: sandbox.Duration(3 * time.Second)})
 		for range w.gatherer(0).Watch(t.Context(), 2*time.Second) {
 			break
 		}
