@@ -120,7 +120,7 @@ func BenchmarkAgainstPlainLoop(b *testing.B) {
 		b.StopTimer()
 		p := newPair(b, "")
 		p.fill(b, n+2000, 1)
-		p.sandbox.Faults.Add(sandbox.Fault{Service: "sqs", Latency: 5 * time.Millisecond})
+		p.sandbox.Faults.Add(sandbox.Fault{Service: "sqs", Latency: sandbox.Duration(5 * time.Millisecond)})
 		b.StartTimer()
 		plain += p.plainLoop(b, 2000)
 		engine += p.redrive(b, n, 0)
