@@ -39,9 +39,15 @@ func sides(left, right string, width int) string {
 	return fit(left, room) + strings.Repeat(" ", width-room-widthOf(right)) + right
 }
 
-// wrapped is text in lines of at most width columns.
+// wrapped is text in lines of at most width columns. A line ends between words,
+// never at a hyphen: what is to be typed must be whole.
 func wrapped(text string, width int) []string {
-	return strings.Split(ansi.Wrap(text, max(1, width), ""), "\n")
+	const hyphen = "\u2011" // which does not break
+	lines := strings.Split(ansi.Wrap(strings.ReplaceAll(text, "-", hyphen), max(1, width), ""), "\n")
+	for i, line := range lines {
+		lines[i] = strings.ReplaceAll(line, hyphen, "-")
+	}
+	return lines
 }
 
 // clean makes text safe to stand within a line, with single spaces.
