@@ -82,8 +82,9 @@ func (f Fault) String() string {
 	word(f.Latency > 0, "%s=%v", slow, f.Latency)
 	word(f.Throttle > 0, "throttle=%v", f.Throttle)
 	word(f.Error > 0, "error=%v", f.Error)
-	word(f.Down, "down")
-	word(f.Fail > 0, "fail=%v", f.Fail)
+	dead := f.Subscriber != "" && f.Fail == 1
+	word(f.Down || dead, "down")
+	word(f.Fail > 0 && !dead, "fail=%v", f.Fail)
 	word(f.Hold, "hold")
 	word(f.Code != "", "code=%s", f.Code)
 	word(f.Status > 0, "status=%d", f.Status)
