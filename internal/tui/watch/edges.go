@@ -11,7 +11,7 @@ import (
 )
 
 // titleWidth is from where on the title has one line.
-const titleWidth = 104
+const titleWidth = 114
 
 // header is whose pipeline this is, how it is, and of when.
 func (m *model) header() []string {

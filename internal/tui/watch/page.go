@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -106,8 +107,12 @@ func (p page) limit(m status.Measure) string {
 // stands with the problems.
 func (p page) remark(m status.Measure, source string) string {
 	var soon, estimated string
-	if !m.BreachAt.IsZero() {
-		soon = p.warn.Render("limit in ~" + status.Text(max(0, m.BreachAt.Sub(p.snap.At).Seconds()), status.Seconds) + "")
+	if left := m.BreachAt.Sub(p.snap.At); !m.BreachAt.IsZero() && left > 0 { // what should be over already did not come
+		soon = "limit within a minute"
+		if left >= time.Minute {
+			soon = fmt.Sprintf("limit in ~%d min", left.Round(time.Minute)/time.Minute) // seconds would be a show of precision
+		}
+		soon = p.warn.Render(soon)
 	}
 	if m.Estimated {
 		estimated = p.dim.Render("estimated")

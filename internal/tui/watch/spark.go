@@ -149,9 +149,9 @@ func (s styles) chart(m status.Measure, width, height int) []string {
 
 // bar is a share of what there is, with what was turned away beyond it.
 func (s styles) bar(load, refused, width int, v status.Severity) string {
-	load = min(width, max(0, load))
-	away := min(width, max(0, refused))
-	load = min(load, width-away)
+	away := min(max(0, refused), width)
+	load = min(max(0, load), width-min(away, width/4)) // both must be seen
+	away = min(away, width-load)
 	return s.of(v).Render(strings.Repeat("█", load)) + s.red.Render(strings.Repeat("╳", away)) + s.dim.Render(strings.Repeat("░", width-load-away))
 }
 

@@ -7,7 +7,7 @@ import (
 // Where tables take more columns.
 const (
 	roomy = 78
-	wide  = 100
+	wide  = 114
 	wider = 160
 )
 
