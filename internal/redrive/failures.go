@@ -51,11 +51,6 @@ func (f Failures) Run(ctx context.Context) (Summary, error) {
 	r.handler = func(ctx context.Context, m queue.Message) bool { return f.one(ctx, r, m, counts) }
 	s, err := r.moveAll(ctx)
 	if s.Counts != nil {
-		for _, i := range s.Items {
-			if i.Outcome == Failed && counts[Failed] == 0 {
-				counts[Failed]++ // a notice that can't be read
-			}
-		}
 		counts[Unmatched] = s.Counts[Unmatched]
 		s.Counts = counts
 	}
@@ -73,6 +68,7 @@ func (f Failures) one(ctx context.Context, r *run, m queue.Message, counts map[O
 	n, err := ParseNotice(m.Body)
 	if err != nil {
 		r.stay(m, Failed, err)
+		counts[Failed]++ // of how many records nobody knows
 		return false
 	}
 	r.say("reading " + n.String())

@@ -120,6 +120,7 @@ func answer(status int, body string) *http.Response {
 // world is a queue, its dead-letter queue and what is known of the messages.
 type world struct {
 	t       testing.TB
+	sandbox *sandbox.Sandbox
 	cfg     aws.Config
 	suffix  string
 	work    *queue.Client
@@ -137,8 +138,8 @@ type world struct {
 type copyOf struct{ id, sequence string }
 
 func newWorld(t testing.TB, fifo bool) *world {
-	_, cfg := sandboxtest.New(t, sandbox.Options{})
-	w := &world{t: t, cfg: cfg, folder: t.TempDir(), number: map[string]int{}, groups: map[int]string{}, copies: map[int][]copyOf{}, deaths: map[int]int{}, deleted: map[int]bool{}}
+	s, cfg := sandboxtest.New(t, sandbox.Options{})
+	w := &world{t: t, sandbox: s, cfg: cfg, folder: t.TempDir(), number: map[string]int{}, groups: map[int]string{}, copies: map[int][]copyOf{}, deaths: map[int]int{}, deleted: map[int]bool{}}
 	attributes := map[string]string{"VisibilityTimeout": "30"}
 	if fifo {
 		w.suffix = ".fifo"
