@@ -207,7 +207,9 @@ func (v dlqListView) Items() []any {
 // Human is the table without its empty columns, and what to do next.
 func (v dlqListView) Human(p *console.Painter) string {
 	header, rows := v.Header(), v.Rows()
+	short := func(name string) string { return strings.ReplaceAll(name, v.Project+"-"+v.Environment+"-", "") }
 	for i, r := range v.Queues {
+		rows[i][4], rows[i][5] = short(rows[i][4]), short(rows[i][5])
 		if r.Visible != nil && *r.Visible+*r.InFlight+*r.Delayed > 0 {
 			rows[i][1] = p.Red(rows[i][1])
 		}
