@@ -222,7 +222,7 @@ func TestPurgeDeletesOnlyWhatWasChosenAndExported(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "export.ndjson")
 		export, err := deadletter.NewExport(path)
 		must(t, err)
-		s.Faults.Add(sandbox.Fault{Operation: "ReceiveMessage", Latency: 20 * time.Second}) // so that what is hidden would come back meanwhile
+		s.Faults.Add(sandbox.Fault{Operation: "ReceiveMessage", Latency: sandbox.Duration(20 * time.Second)}) // so that what is hidden would come back meanwhile
 		reports := 0
 		done, err := deadletter.Purge{Filter: parse(t, "body.n >= 100 and body.n < 400"), Export: export, Observe: func(deadletter.Purged) { reports++ }}.Run(t.Context(), q)
 		s.Faults.Clear()
