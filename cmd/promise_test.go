@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ccs-platform/ccsctl/internal/demo"
+
 	"github.com/ccs-platform/ccsctl/internal/deadletter"
 )
 
@@ -27,6 +29,8 @@ var results = map[string][]any{
 	"dlq peek":                         {dlqPeekView{}},
 	"dlq peek, a line of ndjson":       {deadletter.Record{}},
 	"dlq purge":                        {dlqPurgeView{}},
+	"demo":                             {&demoView{}},
+	"demo, the lines of ndjson":        append((&demoView{}).Items(), demo.Outcome{}),
 	"plan":                             {planView{}},
 	"plan, a line of ndjson":           {planRow{}},
 	"status":                           {statusView{}},

@@ -94,7 +94,7 @@ AWS endpoint in this same program, no account needed.`,
 		c.GroupID = "pipeline"
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{newSandbox(e), newConfig(e), newVersion(e)} {
+	for _, c := range []*cobra.Command{newDemo(e), newSandbox(e), newConfig(e), newVersion(e)} {
 		c.GroupID = "around"
 		root.AddCommand(c)
 	}

@@ -75,7 +75,15 @@ func (e *env) announce(t *target) {
 // sandbox, however it was named, this machine's own, where they are really run;
 // on AWS the cheaper one.
 func (t *target) architecture() string {
-	if isSandbox(t.session.Account) && runtime.GOARCH == "amd64" {
+	if isSandbox(t.session.Account) {
+		return localArchitecture()
+	}
+	return bundle.ARM64
+}
+
+// localArchitecture is what functions run on here.
+func localArchitecture() string {
+	if runtime.GOARCH == "amd64" {
 		return bundle.X86
 	}
 	return bundle.ARM64

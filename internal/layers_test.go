@@ -30,9 +30,9 @@ var layers = []layer{
 	{"cmd", []string{
 		"internal/pipeline", "internal/plan", "internal/resource", "internal/config", "internal/console", "internal/fault", "internal/tui/...",
 		"internal/deadletter", "internal/redrive",
-		"internal/probe",
+		"internal/probe", "internal/demo",
 		"internal/status",
-		"internal/functions/bundle", "internal/aws/connect", "internal/aws/apierr", "internal/aws/sweep",
+		"internal/functions/bundle", "internal/functions/live", "internal/aws/connect", "internal/aws/apierr", "internal/aws/sweep",
 		"internal/traffic/...",
 		"internal/aws/queue", "internal/aws/mapping", "internal/aws/metric", "internal/aws/stream", "internal/aws/function",
 	}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/aymanbagabas/go-udiff"}},
@@ -42,6 +42,8 @@ var layers = []layer{
 	{"internal/pipeline", []string{"internal/config", "internal/graph", "internal/resource", "internal/fault", "internal/status", "internal/aws/...", "internal/functions/environment"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/deadletter", []string{"internal/fault", "internal/functions", "internal/aws/..."}, nil},
 	{"internal/probe", []string{"internal/functions", "internal/resource", "internal/fault", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
+	// It shows the features together, as a person would use them.
+	{"internal/demo", []string{"internal/pipeline", "internal/plan", "internal/resource", "internal/probe", "internal/traffic/...", "internal/functions", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/plan", []string{"internal/graph", "internal/resource"}, nil},
 	{"internal/redrive", []string{"internal/fault", "internal/resource", "internal/aws/..."}, nil},
 	{"internal/status", []string{"internal/aws/...", "internal/fault", "internal/resource"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},

@@ -228,7 +228,7 @@ func TestAnInterruptedProbeLeavesNothing(t *testing.T) {
 			inPipeline(t, "fast", func(w *world) {
 				ctx, cancel := context.WithCancel(w.Context())
 				time.AfterFunc(after, cancel)
-				w.sandbox.Faults.Add(sandbox.Fault{Latency: 20 * time.Millisecond})
+				w.sandbox.Faults.Add(sandbox.Fault{Latency: sandbox.Duration(20 * time.Millisecond)})
 				o := options()
 				o.Silent = silent
 				if report, err := w.probe().Run(ctx, w.Context(), o); !errors.Is(err, context.Canceled) || len(report.Left) > 0 {

@@ -26,6 +26,7 @@ type Options struct {
 	File     string       // a ready zip; "" for our own functions
 	Cache    string       // where builds are kept; "" is ccsctl's folder in the user's cache
 	Progress func(string) // told before something slow; nil for nobody
+	NoBuild  bool         // take what is there, and build nothing
 }
 
 // Package is code ready for Lambda.

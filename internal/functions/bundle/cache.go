@@ -4,10 +4,14 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
 )
+
+// errNotBuilt is what there is where nothing may be built.
+var errNotBuilt = errors.New("they are not built yet")
 
 // fromSource builds the functions, or finds the build of an earlier run. A
 // cache that can't be used costs time and is no failure.
@@ -31,6 +35,9 @@ func fromSource(ctx context.Context, o Options) ([]byte, error) {
 		if content, ok := kept(name); ok {
 			return content, nil
 		}
+	}
+	if o.NoBuild {
+		return nil, errNotBuilt
 	}
 	if o.Progress != nil {
 		o.Progress("building the functions for " + o.Arch + " (once, then kept)")

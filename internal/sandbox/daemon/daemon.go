@@ -35,6 +35,10 @@ type Options struct {
 	Limits  bool   // refuse calls beyond AWS's documented rates
 	Version string // of this binary
 
+	// Handlers answers for functions in process, as that of sandbox.Options. By
+	// Serve only; nil runs their code.
+	Handlers func(environment map[string]string) (bus.Handler, error)
+
 	// Ready is told, by Serve only, when the sandbox answers. May be nil.
 	Ready func(Info)
 }

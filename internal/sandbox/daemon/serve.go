@@ -60,7 +60,7 @@ func Serve(ctx context.Context, o Options) error {
 		Account: sandbox.Account,
 		Version: o.Version,
 	}}
-	aws, err := sandbox.New(sandbox.Options{Region: us.Region, Timing: us.Timing, Limits: us.Limits, Endpoint: us.URL})
+	aws, err := sandbox.New(sandbox.Options{Region: us.Region, Timing: us.Timing, Limits: us.Limits, Handlers: o.Handlers, Endpoint: us.URL})
 	if err != nil {
 		return err
 	}
