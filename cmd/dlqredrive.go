@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ccs-platform/ccsctl/internal/aws/apierr"
+	"github.com/ccs-platform/ccsctl/internal/aws/mapping"
 	"github.com/ccs-platform/ccsctl/internal/aws/queue"
 	"github.com/ccs-platform/ccsctl/internal/deadletter"
 	"github.com/ccs-platform/ccsctl/internal/fault"
@@ -268,6 +269,23 @@ func (r *redriving) canaryWait() time.Duration {
 	return time.Duration(q.Info().DeadLetter.MaxReceives)*q.Info().Visibility + margin
 }
 
+// consumer says what is wrong with whoever reads the queue that the messages go
+// back to, "" for nothing.
+func (r *redriving) consumer(ctx context.Context) (string, error) {
+	m, ok, err := mapping.Find(ctx, r.target.session.Config, r.letters.SourceARN, r.letters.Function)
+	switch {
+	case err != nil:
+		return "", err
+	case !ok:
+		return "nothing hands the messages to " + r.letters.Function, nil
+	case m.Problem != "":
+		return m.Problem, nil
+	case m.State != "Enabled" && m.State != "Updating":
+		return "the mapping of " + r.letters.Function + " is " + m.State, nil
+	}
+	return "", nil
+}
+
 // native has SQS do it.
 func (r *redriving) native(ctx context.Context, depth queue.Depth) error {
 	e, name := r.env, r.letters.QueueName
@@ -311,6 +329,8 @@ func (r *redriving) client(ctx context.Context, filter redrive.Filter, edit func
 	}
 	if r.to != nil {
 		job.To = r.to
+	} else {
+		job.Trouble = r.consumer
 	}
 	if own := r.from.Info().DeadLetter; own != nil && o.dryRun {
 		return fault.As(fault.Failed, fmt.Errorf("%s has a dead-letter queue of its own: even a look may move its messages there", r.from.Info().Name), "leave out --dry-run, or take its redrive policy away")

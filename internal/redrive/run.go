@@ -22,7 +22,7 @@ const (
 	manyInHand = 2000
 	longer     = 10 * time.Minute
 
-	receiveWait = 2 * time.Second
+	receiveWait = time.Second
 	// patience is how long to wait for what somebody else has in hand, and for
 	// SQS's counts, before a run ends.
 	patience = visibility + 15*time.Second
