@@ -164,7 +164,8 @@ func unavailable(err error) bool {
 	if Is(err, "InternalFailure", "InternalServerError", "InternalError", "ServiceUnavailable", "ServiceException", "KMSInternal", "DependencyTimeout", "RequestTimeout") {
 		return true
 	}
-	if re, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+	// The SDK makes a response of status 0 of one that never came.
+	if re, ok := errors.AsType[*awshttp.ResponseError](err); ok && re.HTTPStatusCode() != 0 {
 		return re.HTTPStatusCode() >= http.StatusInternalServerError && re.HTTPStatusCode() != http.StatusNotImplemented
 	}
 	_, ok := errors.AsType[net.Error](err)

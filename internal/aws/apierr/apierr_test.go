@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"syscall"
 	"testing"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -77,6 +78,8 @@ func TestSort(t *testing.T) {
 		context.Canceled:   resource.Lasting,
 		&net.OpError{Op: "dial", Err: errors.New("connection refused")}: resource.Unavailable,
 		&url.Error{Op: "Post", URL: "http://x", Err: &net.DNSError{}}:   resource.Unavailable,
+		// What the SDK makes of a connection that broke before the answer.
+		&awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{}}, Err: &net.OpError{Op: "read", Err: syscall.ECONNRESET}}}: resource.Unavailable,
 	} {
 		if got := apierr.Sort(err); got != want {
 			t.Errorf("%v: got %s, want %s", err, got, want)
