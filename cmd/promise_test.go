@@ -33,6 +33,8 @@ var results = map[string][]any{
 	"demo, the lines of ndjson":        append((&demoView{}).Items(), demo.Outcome{}),
 	"plan":                             {planView{}},
 	"plan, a line of ndjson":           {planRow{}},
+	"scale":                            {&scaleView{}},
+	"scale, the end of ndjson":         (&scaleView{}).Items(),
 	"status":                           {statusView{}},
 	"status, a line of ndjson":         {statusRow{}},
 	"probe":                            {probeView{}},

@@ -2,7 +2,9 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -44,6 +46,9 @@ func (e *env) screenActions(f *feed, o watchOptions) watch.Actions {
 		},
 		TestAlert: func() watch.Action {
 			return act("Sends one event marked [TEST] the way of an emergency, and times every hop. The subscribers of the topics get it, too.", "probe", newProbe)
+		},
+		Scale: func(shards int) watch.Action {
+			return act(fmt.Sprintf("Resizes the stream to %s, in the steps that AWS allows; each takes a few minutes and is one of 10 in 24 hours.", count(shards, "shard")), "scale", newScale, strconv.Itoa(shards))
 		},
 	}
 }

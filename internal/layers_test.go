@@ -29,7 +29,7 @@ var layers = []layer{
 	{".", []string{"cmd"}, nil},
 	{"cmd", []string{
 		"internal/pipeline", "internal/plan", "internal/resource", "internal/config", "internal/console", "internal/fault", "internal/tui/...",
-		"internal/deadletter", "internal/redrive",
+		"internal/deadletter", "internal/redrive", "internal/scale",
 		"internal/probe", "internal/demo",
 		"internal/status",
 		"internal/functions/bundle", "internal/functions/live", "internal/aws/connect", "internal/aws/apierr", "internal/aws/sweep",
@@ -46,6 +46,7 @@ var layers = []layer{
 	{"internal/demo", []string{"internal/pipeline", "internal/plan", "internal/resource", "internal/probe", "internal/traffic/...", "internal/functions", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/plan", []string{"internal/graph", "internal/resource"}, nil},
 	{"internal/redrive", []string{"internal/fault", "internal/resource", "internal/aws/..."}, nil},
+	{"internal/scale", []string{"internal/plan", "internal/graph", "internal/resource", "internal/fault", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/status", []string{"internal/aws/...", "internal/fault", "internal/resource"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/traffic/load", nil, nil},
 	{"internal/traffic", []string{"internal/traffic/load", "internal/aws/stream"}, nil},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -34,6 +35,9 @@ func NewReader(cfg aws.Config, name string) *Reader {
 type Summary struct {
 	State  string // CREATING, ACTIVE, UPDATING, DELETING
 	Shards int    // open ones
+	Born   time.Time
+	// OnDemand says that how many shards there are is AWS's own affair.
+	OnDemand bool
 	// PerShard says that CloudWatch has the shards' own metrics of what comes
 	// in, which cost extra.
 	PerShard bool
@@ -47,7 +51,7 @@ func (r *Reader) Summary(ctx context.Context) (Summary, error) {
 		return Summary{}, fmt.Errorf("stream %s: %w", r.name, err)
 	}
 	d := out.StreamDescriptionSummary
-	s := Summary{State: string(d.StreamStatus), Shards: int(aws.ToInt32(d.OpenShardCount))}
+	s := Summary{State: string(d.StreamStatus), Shards: int(aws.ToInt32(d.OpenShardCount)), Born: aws.ToTime(d.StreamCreationTimestamp), OnDemand: !provisioned(d)}
 	records, bytes := false, false
 	for _, m := range d.EnhancedMonitoring {
 		all := slices.Contains(m.ShardLevelMetrics, types.MetricsNameAll)
