@@ -112,7 +112,7 @@ func (v *scaleView) Human(p *console.Painter) string {
 	for i, s := range v.Steps {
 		fmt.Fprintf(&b, "  %d. %s  %d to %d  %s\n", i+1, s.Call, s.From, s.To, p.Dim("a few minutes"))
 	}
-	fmt.Fprintf(&b, "%s · %+.2f $ a month for shards · AWS takes at most %s more today, as far as this machine knows\n", count(len(v.Steps), "call"), v.MonthlyUSD, count(v.Left, "resize"))
+	fmt.Fprintf(&b, "%s · %s a month for shards · AWS takes at most %s more today, as far as this machine knows\n", count(len(v.Steps), "call"), dollars(v.MonthlyUSD), count(v.Left, "resize"))
 	if v.reach != v.To {
 		fmt.Fprintf(&b, "%s it will end at %d shards; the next resize is free after %s\n", p.Yellow("not all of it today:"), v.reach, v.NextFree.Local().Format("Mon 15:04"))
 	}
@@ -123,4 +123,12 @@ func (v *scaleView) Human(p *console.Painter) string {
 		}
 	}
 	return b.String()
+}
+
+// dollars is a change of cost: +$438.00, -$405.15.
+func dollars(usd float64) string {
+	if usd < 0 {
+		return fmt.Sprintf("-$%.2f", -usd)
+	}
+	return fmt.Sprintf("+$%.2f", usd)
 }
