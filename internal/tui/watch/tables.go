@@ -116,7 +116,7 @@ func (p page) topics() section {
 	subscribers := cell{name: "subscribers", width: 12, left: true, cell: p.subscribers}
 	columns := []cell{name, failures, delivered, subscribers}
 	if p.width >= roomy {
-		subscribers.width = min(24, p.width-margin-61)
+		subscribers.width = min(24, p.width-margin-62)
 		columns = []cell{name, failures, chart, limit, delivered, subscribers}
 	}
 	s := section{head: heading(p, "TOPICS", columns)}
