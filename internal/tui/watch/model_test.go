@@ -180,3 +180,13 @@ func TestSilenceIsNotTakenForLife(t *testing.T) {
 	m.Update(endMsg{})
 	shows(t, m, "END")
 }
+
+// What AWS or a proxy says at length must not push the pipeline off the screen.
+func TestLongProblemsAreCutUntilOpened(t *testing.T) {
+	s := stale()
+	s.Problems[0].Text = "no answer: " + strings.Repeat("request send failed, ", 60) + "at last"
+	m := screen(t, Options{}, 80, 60, snapshotMsg(s))
+	shows(t, m, "no answer: request", "…", "FLOW")
+	typed(m, "enter")
+	shows(t, m, "SOURCES", "at last")
+}

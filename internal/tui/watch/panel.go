@@ -88,6 +88,7 @@ func (m *model) help() []string {
 		{s.mark(status.OK), "fine"},
 		{s.mark(status.Unknown), "not known, or no longer known to be fine"},
 		{status.None, "a value that nobody knows: not zero"},
+		{"~", "estimated from other values: nobody measures it"},
 		{"▁▄█ ┄", "the last minutes; a full block is the limit, which stands after the ┄"},
 		{s.red.Render("▲"), "above the limit"},
 		{"█╳░", "capacity: in use, turned away, free"},

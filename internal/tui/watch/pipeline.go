@@ -81,12 +81,16 @@ func (p page) silent() []status.Problem {
 	return all
 }
 
+// mostText is how much of a problem stands on the pipeline.
+const mostText = 120
+
 func (p page) problems(title string, problems []status.Problem, most int, told map[string]bool) section {
 	s := section{head: " " + title}
 	times := map[string]int{}
 	for _, problem := range problems[:min(most, len(problems))] {
 		times[problem.Part]++
 		name := strings.TrimPrefix(problem.Part, "alarm/")
+		problem.Text = cut(clean(problem.Text), max(mostText, p.width)) // the whole of it is a key away
 		s.rows = append(s.rows, p.row(fmt.Sprintf("wrong/%s/%d", problem.Part, times[problem.Part]), partOf(p.snap, problem.Part), problem.Severity, p.problem(name, problem, told)...))
 	}
 	if more := len(problems) - most; more > 0 {
@@ -173,12 +177,17 @@ func (p page) stream() section {
 	if s.Refused.Severity == status.Unknown {
 		away = p.dim.Render("refused " + s.Refused.String())
 	}
+	measured, about := s.Hottest, ""
+	if s.Hottest.Known() && s.Hottest.Estimated {
+		measured.Estimated, about = false, "~"
+	}
+	hottest := "hottest " + p.of(s.Hottest.Severity).Render(about+s.Hottest.String())
 	scale := fmt.Sprintf("of %d–%d", s.MinShards, s.MaxShards)
 	return section{head: head, rows: []row{
 		p.measure("stream/records", part, "rate", s.Records, p.spark(s.Records, width), p.limit(s.Records), p.remark(s.Records, "metrics")),
 		p.measure("stream/load", part, "load", s.Load, bar, p.limit(s.Load), joined(" · ", away, p.remark(s.Load, "metrics"))),
 		p.measure("stream/shards", part, "shards", s.Shards, p.heat(s.PerShard, width), p.dim.Render(scale),
-			joined(" · ", "hottest "+p.of(s.Hottest.Severity).Render(s.Hottest.String()), p.remark(s.Hottest, "metrics"), p.dim.Render(p.old(s.Shards, "stream")))),
+			joined(" · ", hottest, p.remark(measured, "metrics"), p.dim.Render(p.old(s.Shards, "stream")))),
 		p.measure("stream/iterator-age", part, "iterator age", s.IteratorAge, p.spark(s.IteratorAge, width), p.limit(s.IteratorAge), p.remark(s.IteratorAge, "metrics")),
 	}}
 }
