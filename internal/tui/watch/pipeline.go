@@ -94,7 +94,7 @@ func (p page) problems(title string, problems []status.Problem, most int, told m
 		s.rows = append(s.rows, p.row(fmt.Sprintf("wrong/%s/%d", problem.Part, times[problem.Part]), partOf(p.snap, problem.Part), problem.Severity, p.problem(name, problem, told)...))
 	}
 	if more := len(problems) - most; more > 0 {
-		s.rows = append(s.rows, row{text: []string{"  " + p.dim.Render(fmt.Sprintf("and %d more, marked below", more))}})
+		s.rows = append(s.rows, row{text: []string{"  " + p.dim.Render(fmt.Sprintf("and %d more", more))}})
 	}
 	return s
 }
