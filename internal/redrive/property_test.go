@@ -100,7 +100,7 @@ func (s scenario) play(t *testing.T) (points int, problems []string) {
 			case turn > len(s.kills)+3 || random.IntN(100) >= s.noisy:
 				return fine
 			}
-			return []trouble{throttled, lost, partly}[random.IntN(3)]
+			return []trouble{throttled, lost, unreached, partly}[random.IntN(4)]
 		})
 		if k != nil {
 			job.Max = s.max

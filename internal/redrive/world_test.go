@@ -30,6 +30,7 @@ const (
 	fine       trouble = iota
 	throttled          // refused
 	lost               // carried out, and the answer is lost
+	unreached          // not carried out, which looks the same
 	partly             // one entry of a batch is refused
 	killed             // the process ends before the call
 	killedLate         // the process ends after the call, before its answer
@@ -64,6 +65,8 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch what {
 	case throttled:
 		return answer(http.StatusBadRequest, `{"__type":"com.amazonaws.sqs#RequestThrottled","message":"slow down"}`), nil
+	case unreached:
+		return nil, errCut
 	case killed:
 		w.kill()
 		return nil, errCut
