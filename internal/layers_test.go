@@ -30,7 +30,7 @@ var layers = []layer{
 	{"cmd", []string{
 		"internal/pipeline", "internal/plan", "internal/resource", "internal/config", "internal/console", "internal/fault", "internal/tui/...",
 		"internal/deadletter", "internal/redrive", "internal/scale",
-		"internal/probe", "internal/demo",
+		"internal/probe", "internal/demo", "internal/alert",
 		"internal/status",
 		"internal/functions/bundle", "internal/functions/live", "internal/aws/connect", "internal/aws/apierr", "internal/aws/sweep",
 		"internal/traffic/...",
@@ -41,7 +41,9 @@ var layers = []layer{
 
 	{"internal/pipeline", []string{"internal/config", "internal/graph", "internal/resource", "internal/fault", "internal/status", "internal/aws/...", "internal/functions/environment"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/deadletter", []string{"internal/fault", "internal/functions", "internal/aws/..."}, nil},
-	{"internal/probe", []string{"internal/functions", "internal/resource", "internal/fault", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
+	{"internal/inbox", []string{"internal/resource", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
+	{"internal/alert", []string{"internal/inbox", "internal/resource", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
+	{"internal/probe", []string{"internal/inbox", "internal/functions", "internal/resource", "internal/fault", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	// It shows the features together, as a person would use them.
 	{"internal/demo", []string{"internal/pipeline", "internal/plan", "internal/resource", "internal/probe", "internal/traffic/...", "internal/functions", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/plan", []string{"internal/graph", "internal/resource"}, nil},

@@ -19,6 +19,7 @@ type EmergencyPath struct {
 	Workflow    string   // ARNs
 	Authorities string   // the topic that is told first of all
 	Told        []string // all topics that a test tells
+	Topics      []string // all that there are
 	Logs        string   // begins the names of the functions' log groups
 
 	Lake       *bucket.Bucket
@@ -41,13 +42,21 @@ func (p *Pipeline) EmergencyPath() EmergencyPath {
 	return EmergencyPath{
 		Stream: n.name("telemetry"), Queue: n.name("emergency.fifo"), DeadLetters: n.name("emergency-dlq.fifo"),
 		Workflow: n.machine(), Authorities: n.topic("authorities-alerts"), Told: []string{n.topic("authorities-alerts"), n.topic("owner-alerts")},
-		Logs: n.functionLogs(""),
+		Logs: n.functionLogs(""), Topics: p.topicARNs(),
 		Lake: p.bucket, Buffer: p.config.DataLake.BufferInterval,
 		LakeDay:    func(t time.Time) string { return lakePrefix + t.UTC().Format(dayLayout) },
 		LakeErrors: func(t time.Time) string { return "errors/format-conversion-failed/" + t.UTC().Format(dayLayout) },
 		Temporary:  n.name(probeName("")), NewQueue: p.newProbeQueue, NewTopic: p.newProbeTopic,
 		Resources: p.Graph().Nodes(),
 	}
+}
+
+func (p *Pipeline) topicARNs() []string {
+	var arns []string
+	for _, name := range topicNames {
+		arns = append(arns, p.names.topic(name))
+	}
+	return arns
 }
 
 // dayLayout is how the prefixes that Firehose writes under tell the day.

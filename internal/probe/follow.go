@@ -154,7 +154,7 @@ func (r *run) awaitArrival(ctx context.Context, e workflow.Execution) (*lost, er
 // receive takes what has come to the probe's queue. What is no notification of
 // this event is somebody else's: the queue ends with the probe, so it may lie.
 func (r *run) receive(ctx context.Context) (arrived bool, err error) {
-	messages, err := r.inbox.queue.Receive(ctx, queue.Ask{Most: queue.MaxBatch, Wait: glance, Visibility: time.Minute})
+	messages, err := r.inbox.Queue().Receive(ctx, queue.Ask{Most: queue.MaxBatch, Wait: glance, Visibility: time.Minute})
 	for _, m := range messages {
 		n, err := topic.ReadNotification(m.Body)
 		if err == nil && n.Attributes["event_id"] == r.event.ID {

@@ -12,8 +12,6 @@ package probe
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -23,10 +21,10 @@ import (
 	"github.com/ccs-platform/ccsctl/internal/aws/apierr"
 	"github.com/ccs-platform/ccsctl/internal/aws/bucket"
 	"github.com/ccs-platform/ccsctl/internal/aws/stream"
-	"github.com/ccs-platform/ccsctl/internal/aws/sweep"
 	"github.com/ccs-platform/ccsctl/internal/aws/topic"
 	"github.com/ccs-platform/ccsctl/internal/aws/workflow"
 	"github.com/ccs-platform/ccsctl/internal/functions"
+	"github.com/ccs-platform/ccsctl/internal/inbox"
 	"github.com/ccs-platform/ccsctl/internal/resource"
 )
 
@@ -38,6 +36,7 @@ type Path struct {
 	Workflow    string   // ARNs
 	Authorities string   // the topic that is told first of all
 	Told        []string // all topics that a test tells
+	Topics      []string // all that there are
 	Logs        string   // begins the names of the functions' log groups
 
 	Lake       *bucket.Bucket
@@ -75,8 +74,7 @@ type Probe struct {
 	aws        aws.Config
 	path       Path
 	executions *workflow.Executions
-	audience   *topic.Audience // of the authorities' topic
-	sweep      *sweep.Sweep
+	site       *inbox.Site
 }
 
 // New is a probe of the path in the account of cfg; owner is the pipeline's. It
@@ -84,7 +82,7 @@ type Probe struct {
 func New(cfg aws.Config, path Path, owner resource.Owner) *Probe {
 	return &Probe{
 		aws: cfg, path: path, executions: workflow.ExecutionsOf(cfg, path.Workflow),
-		audience: topic.AudienceOf(cfg, path.Authorities), sweep: sweep.New(cfg, owner),
+		site: &inbox.Site{AWS: cfg, Owner: owner, Prefix: path.Temporary, Topics: path.Topics, NewQueue: path.NewQueue, NewTopic: path.NewTopic},
 	}
 }
 
@@ -108,7 +106,7 @@ func (p *Probe) Listeners(ctx context.Context) ([]Listener, error) {
 			return nil, err
 		}
 		for _, s := range subscribers {
-			if !s.Pending && !p.temporary(s.Endpoint) {
+			if !s.Pending && !p.site.Made(s.Endpoint) {
 				listeners = append(listeners, Listener{Topic: last(arn), Protocol: s.Protocol, Endpoint: s.Endpoint})
 			}
 		}
@@ -125,7 +123,7 @@ type run struct {
 	Options
 	mark  string
 	event functions.Event
-	inbox inbox
+	inbox *inbox.Inbox
 	times times
 	place stream.Place  // of the record
 	put   time.Duration // how long the stream took to take the record
@@ -138,23 +136,37 @@ type run struct {
 // promises is none: the report tells. When clean ends, what is still to be taken
 // away is left, to the next probe after an hour.
 func (p *Probe) Run(ctx, clean context.Context, o Options) (*Report, error) {
-	mark, err := newMark(time.Now())
+	mark, err := inbox.NewMark(time.Now())
 	if err != nil {
 		return nil, err
 	}
-	r := &run{Probe: p, Options: o, mark: mark}
+	r := &run{Probe: p, Options: o, mark: mark, inbox: p.site.New(mark)}
 	r.event = functions.Event{
 		ID: "probe-" + mark, Vehicle: functions.TestVehicle + "ccsctl-probe-" + mark, Kind: functions.Test,
 		Severity: functions.Critical, OccurredAt: time.Now().UTC().Truncate(time.Millisecond), Probe: &functions.Probe{},
 	}
 	report := newReport(r)
-	report.Swept = p.sweepOld(clean, time.Now())
+	report.Swept = p.site.Sweep(clean, time.Now())
 	err = r.try(ctx, report)
-	if len(r.inbox.made) > 0 {
+	if !r.inbox.Empty() {
 		resource.Note(ctx, "taking away what the probe made")
 	}
-	report.Left = append(report.Left, r.inbox.remove(clean)...)
+	report.Left = append(report.Left, r.inbox.Remove(clean)...)
 	return report, err
+}
+
+// open makes the queue that hears the alert, and the topic of a silent probe.
+func (r *run) open(ctx context.Context) error {
+	if !r.Silent {
+		// Of everything else that this topic tells nothing comes in.
+		return r.inbox.Listen(ctx, r.path.Authorities, "event_id", r.event.ID)
+	}
+	own, err := r.inbox.Topic(ctx)
+	if err != nil {
+		return err
+	}
+	r.event.Probe.Topic = own
+	return r.inbox.Listen(ctx, own, "", "")
 }
 
 // try does all between the first look and the last answer.
@@ -192,15 +204,3 @@ func (r *run) try(ctx context.Context, report *Report) error {
 	}
 	return lake.wait(ctx, r, report)
 }
-
-// newMark is the time and a bit of chance: it makes names that are one probe's,
-// and tells of each how old it is.
-func newMark(now time.Time) (string, error) {
-	var chance [3]byte
-	if _, err := rand.Read(chance[:]); err != nil {
-		return "", err
-	}
-	return now.UTC().Format(markTime) + "-" + hex.EncodeToString(chance[:]), nil
-}
-
-const markTime = "20060102t150405"
