@@ -61,4 +61,3 @@ func (j *Journal) rewrite(id string, e *entry) error {
 	}
 	return err
 }
-
