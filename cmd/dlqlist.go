@@ -42,7 +42,8 @@ func newDLQList(e *env) *cobra.Command {
              minutes late; – when that is not known, which says nothing of its age
   source     where the messages come from
   consumer   the function that failed on them; whether it is being given
-             messages, and how Lambda's last read ended
+             messages, and how Lambda's last read ended. none: nothing hands it
+             any; –: that could not be read
   moving     SQS's own task that is at work on the queue, if there is one
 
 Exit codes: 0 read; 1 a queue could not be read; 2 wrong usage or configuration;
@@ -155,7 +156,7 @@ func newDLQRow(d pipeline.DeadLetters, s deadletter.State) dlqRow {
 	switch c := s.Consumer; {
 	case c != nil:
 		r.Consumer = &dlqConsumer{Function: d.Function, State: c.State, LastResult: c.Result, Problem: c.Problem}
-	case len(s.Errs) == 0:
+	case s.ConsumerErr == nil:
 		r.Consumer = &dlqConsumer{Function: d.Function, State: "none"}
 	}
 	for _, m := range s.Moves {

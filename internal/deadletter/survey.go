@@ -40,8 +40,11 @@ type State struct {
 	// is not known.
 	Dead     *time.Duration
 	Moves    []queue.Move   // SQS's own tasks that are not over
-	Consumer *mapping.State // nil for none, or not known: then Errs says why
-	Errs     []error
+	Consumer *mapping.State // nil for none; or it is not known, which ConsumerErr tells apart
+	// ConsumerErr is why it is not known what the consumer does. It is one of
+	// Errs, which alone would not tell: another read may be what failed.
+	ConsumerErr error
+	Errs        []error
 }
 
 // Survey reads all places at once, and takes nothing out of any queue. A place
@@ -56,10 +59,10 @@ func Survey(ctx context.Context, places []Place, metrics Metrics) []State {
 	all.Wait()
 	for i := range states {
 		s := &states[i]
-		switch {
-		case err != nil:
+		if err != nil {
 			s.Errs = append(s.Errs, err)
-		case s.Depth.Total() > 0:
+		}
+		if s.Depth.Total() > 0 {
 			s.Dead = oldest[i]
 		}
 	}
@@ -74,7 +77,8 @@ func (p Place) state(ctx context.Context) State {
 		}
 	}
 	consumer, ok, err := p.Consumer(ctx)
-	if note(err); ok {
+	note(err)
+	if s.ConsumerErr = err; ok && err == nil {
 		s.Consumer = &consumer
 	}
 	q, err := p.Open(ctx)
@@ -105,7 +109,8 @@ const lookBack = 20 * time.Minute
 // ages are the ages of the places' oldest messages, nil where CloudWatch knows
 // none. In a queue of dead letters the age counts from the move ("Using
 // dead-letter queues in Amazon SQS"). A zero says as little as no value: it is
-// also what a queue had that was empty a minute ago.
+// also what a queue had that was empty a minute ago. With an error, those that
+// were read are there all the same.
 func ages(ctx context.Context, places []Place, metrics Metrics) ([]*time.Duration, error) {
 	var queries []metric.Query
 	for _, p := range places {
@@ -115,9 +120,6 @@ func ages(ctx context.Context, places []Place, metrics Metrics) ([]*time.Duratio
 	}
 	now := time.Now()
 	series, err := metrics.Fetch(ctx, queries, now.Add(-lookBack), now, time.Minute)
-	if err != nil {
-		return nil, err
-	}
 	found := make([]*time.Duration, len(places))
 	for i, points := range series {
 		if n := len(points); n > 0 && points[n-1].Value > 0 {
@@ -125,5 +127,5 @@ func ages(ctx context.Context, places []Place, metrics Metrics) ([]*time.Duratio
 			found[i] = new(time.Duration(p.Value*float64(time.Second)) + now.Sub(p.At))
 		}
 	}
-	return found, nil
+	return found, err
 }
