@@ -17,6 +17,7 @@ import (
 
 	"github.com/ccs-platform/ccsctl/internal/demo"
 
+	"github.com/ccs-platform/ccsctl/internal/alert"
 	"github.com/ccs-platform/ccsctl/internal/deadletter"
 )
 
@@ -24,6 +25,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // results are all that the commands print with -o json and -o ndjson.
 var results = map[string][]any{
+	"alert test":                       {alertTestView{}},
+	"alert test, a line of ndjson":     {alert.Report{}},
 	"dlq list":                         {dlqListView{}},
 	"dlq list, a line of ndjson":       {dlqRow{}},
 	"dlq peek":                         {dlqPeekView{}},

@@ -90,7 +90,7 @@ AWS endpoint in this same program, no account needed.`,
 		return fault.As(fault.Usage, err, fmt.Sprintf("see '%s --help'", c.CommandPath()))
 	})
 	root.AddGroup(&cobra.Group{ID: "pipeline", Title: "The pipeline:"}, &cobra.Group{ID: "around", Title: "Around it:"})
-	for _, c := range []*cobra.Command{newPlan(e), newUp(e), newStatus(e), newWatch(e), newProbe(e), newDLQ(e), newScale(e), newTraffic(e), newDown(e)} {
+	for _, c := range []*cobra.Command{newPlan(e), newUp(e), newStatus(e), newWatch(e), newProbe(e), newDLQ(e), newScale(e), newAlert(e), newTraffic(e), newDown(e)} {
 		c.GroupID = "pipeline"
 		root.AddCommand(c)
 	}

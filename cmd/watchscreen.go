@@ -45,7 +45,7 @@ func (e *env) screenActions(f *feed, o watchOptions) watch.Actions {
 			return act("Moves ten dead letters back first and watches whether they fail again; then the others.", "dlq redrive", newDLQRedrive, queue, "--canary=10")
 		},
 		TestAlert: func() watch.Action {
-			return act("Sends one event marked [TEST] the way of an emergency, and times every hop. The subscribers of the topics get it, too.", "probe", newProbe)
+			return act("Sends an alert marked [TEST] to the alarms topic and proves that it arrives. Its subscribers, the engineers, get it, too.", "alert test", newAlertTest)
 		},
 		Scale: func(shards int) watch.Action {
 			return act(fmt.Sprintf("Resizes the stream to %s, in the steps that AWS allows; each takes a few minutes and is one of 10 in 24 hours.", count(shards, "shard")), "scale", newScale, strconv.Itoa(shards))

@@ -30,7 +30,7 @@ var layers = []layer{
 	{"cmd", []string{
 		"internal/pipeline", "internal/plan", "internal/resource", "internal/config", "internal/console", "internal/fault", "internal/tui/...",
 		"internal/deadletter", "internal/redrive", "internal/scale",
-		"internal/probe", "internal/demo", "internal/alert",
+		"internal/probe", "internal/demo", "internal/alert", "internal/inbox",
 		"internal/status",
 		"internal/functions/bundle", "internal/functions/live", "internal/aws/connect", "internal/aws/apierr", "internal/aws/sweep",
 		"internal/traffic/...",

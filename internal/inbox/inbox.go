@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -89,6 +90,12 @@ func (i *Inbox) Listen(ctx context.Context, topicARN, attribute, value string) (
 
 // Queue is what hears the topic, once Listen has succeeded.
 func (i *Inbox) Queue() *queue.Client { return i.queue }
+
+// Hears reports whether the subscription is among those of its topic: what is
+// published before it is does not come.
+func (i *Inbox) Hears(all []topic.Subscriber) bool {
+	return slices.ContainsFunc(all, func(s topic.Subscriber) bool { return s.Endpoint == i.subscribed && !s.Pending })
+}
 
 // Empty reports whether there is nothing to remove.
 func (i *Inbox) Empty() bool { return len(i.made) == 0 }
