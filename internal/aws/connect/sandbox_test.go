@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -102,5 +103,49 @@ func TestSandboxIsOnThisMachineAndIsOne(t *testing.T) {
 	_, err := connect.Open(t.Context(), connect.Options{Sandbox: &connect.SandboxEndpoint{URL: url, Region: "eu-west-1", Account: sandbox.Account}})
 	if fault.KindOf(err) != fault.Denied || !strings.Contains(err.Error(), "no sandbox") {
 		t.Errorf("another account at the sandbox's address: %v", err)
+	}
+}
+
+// hasty is a body as the SDK's are when the answer begins before the request is
+// over: it can be read, and no longer writes itself.
+type hasty struct{ *strings.Reader }
+
+func (b hasty) Close() error { return nil }
+
+func (b hasty) WriteTo(io.Writer) (int64, error) { return 0, io.EOF }
+
+func TestAnAnswerThatComesAtOnceComesWhole(t *testing.T) {
+	const length = 1 << 20
+	whoami := caller(sandbox.Account, "aws")
+	url, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/long" {
+			whoami(w, r)
+			return
+		}
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			t.Error(err)
+		}
+		_, _ = w.Write(make([]byte, length)) // the client says when it fails
+	})
+	session, err := connect.Open(t.Context(), connect.Options{Sandbox: &connect.SandboxEndpoint{URL: url, Region: sandbox.Region, Account: sandbox.Account}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := session.Config.HTTPClient.(*http.Client)
+	defer client.CloseIdleConnections()
+	for range 20 {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/long", hasty{strings.NewReader("question")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.ContentLength = int64(len("question"))
+		res, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(res.Body)
+		if res.Body.Close(); err != nil || len(answer) != length {
+			t.Fatalf("%d bytes of the answer, %v", len(answer), err)
+		}
 	}
 }
