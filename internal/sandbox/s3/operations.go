@@ -79,7 +79,7 @@ var operations = map[route]struct {
 	{objectLevel, "POST", "uploads"}:    {"CreateMultipartUpload", nil},
 	{objectLevel, "GET", "uploadId"}:    {"ListParts", nil},
 	{objectLevel, "PUT", "uploadId"}:    {"UploadPart", nil},
-	{objectLevel, "POST", "uploadId"}:   {"CompleteMultipartUpload", nil},
+	{objectLevel, "POST", "uploadId"}:   {"CompleteMultipartUpload", (*Service).completeUpload},
 	{objectLevel, "DELETE", "uploadId"}: {"AbortMultipartUpload", nil},
 }
 

@@ -156,7 +156,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("X-Amz-Bucket-Region", s.bus.Region)
 	}
 	if op.handle == nil {
-		s.objects.ServeHTTP(w, r)
+		s.objects.ServeHTTP(metadataWriter{w}, r)
 		return nil
 	}
 	req := &request{http: r, w: w, bucket: name}

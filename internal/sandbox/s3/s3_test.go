@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -271,5 +273,54 @@ func TestRequestsMeetTheHook(t *testing.T) {
 	}
 	if n := s.Calls.Mutating(); n != 3 {
 		t.Errorf("counted %d mutating calls, want 3", n)
+	}
+}
+
+// Metadata's names come in lower case on the wire, which some clients take as
+// they are.
+func TestMetadataIsNamedInLowerCase(t *testing.T) {
+	s, cfg := sandboxtest.New(t, sandbox.Options{})
+	make1(t, client(cfg))
+	var names []string
+	spy := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.ServeHTTP(w, r)
+		names = slices.Sorted(maps.Keys(w.Header()))
+	})
+	c := client(sandboxtest.Config(s, spy))
+	_, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(name), Key: aws.String("k"), Body: strings.NewReader("x"),
+		Metadata: map[string]string{"fleet": "west"}})
+	must(t, err)
+	got, err := c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(name), Key: aws.String("k")})
+	must(t, err)
+	must(t, got.Body.Close())
+	if got.Metadata["fleet"] != "west" || !slices.Contains(names, "x-amz-meta-fleet") {
+		t.Errorf("metadata %v under the names %v", got.Metadata, names)
+	}
+}
+
+func TestOnlyTheLastPartMayBeSmall(t *testing.T) {
+	_, c := connect(t, sandbox.Options{})
+	make1(t, c)
+	const whole = 5 << 20
+	upload := func(sizes ...int) error {
+		b, key := aws.String(name), aws.String("k")
+		up, err := c.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: b, Key: key})
+		must(t, err)
+		var parts []types.CompletedPart
+		for i, size := range sizes {
+			n := aws.Int32(int32(i + 1))
+			out, err := c.UploadPart(t.Context(), &s3.UploadPartInput{Bucket: b, Key: key, UploadId: up.UploadId, PartNumber: n,
+				Body: strings.NewReader(strings.Repeat("x", size))})
+			must(t, err)
+			parts = append(parts, types.CompletedPart{PartNumber: n, ETag: out.ETag})
+		}
+		_, err = c.CompleteMultipartUpload(t.Context(), &s3.CompleteMultipartUploadInput{Bucket: b, Key: key, UploadId: up.UploadId,
+			MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}})
+		return err
+	}
+	must(t, upload(1))
+	must(t, upload(whole, 1))
+	if err := upload(whole, whole-1, 1); !apierr.Is(err, "EntityTooSmall") {
+		t.Errorf("a small part in the middle: got %v, want EntityTooSmall", err)
 	}
 }
