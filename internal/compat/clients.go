@@ -111,17 +111,23 @@ func nowhereElse() []string {
 
 const botoCheck = "boto3"
 
-// boto runs the script, which prints a line for each of its checks: its name,
-// then a tab and what failed, if anything did.
 func boto(ctx context.Context, w *world) {
+	err := w.script(ctx, 2*cliPatience, func(name string, failure error) { w.check("boto3 "+name, failure) }, "boto.py")
+	w.unless(botoCheck, err)
+}
+
+// script runs one of the Python scripts and gives note what it prints: for each
+// of its checks a line with its name, then a tab and what failed, if anything
+// did. The failure is the script's own, errAbsent without a Python to run it.
+func (w *world) script(ctx context.Context, patience time.Duration, note func(name string, failure error), args ...string) error {
 	program := w.host.python("python")
 	if _, err := exec.LookPath(program); err != nil {
-		w.skip(botoCheck, errAbsent.Error())
-		return
+		return fmt.Errorf("boto3: %w", errAbsent)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*cliPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("took longer than %s", patience))
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, filepath.Join(w.host.assets, "boto.py"))
+	args[0] = filepath.Join(w.host.assets, args[0])
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = nowhereElse()
 	out, err := cmd.Output()
 	for line := range strings.Lines(string(out)) {
@@ -130,10 +136,13 @@ func boto(ctx context.Context, w *world) {
 		if failed {
 			failure = errors.New(problem)
 		}
-		w.check("boto3 "+name, failure)
+		note(name, failure)
+	}
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause
 	}
 	if err != nil {
-		err = fmt.Errorf("%w: %s", err, stderr(err))
+		return fmt.Errorf("%w: %s", err, stderr(err))
 	}
-	w.check(botoCheck, err)
+	return nil
 }

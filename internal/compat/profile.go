@@ -37,6 +37,10 @@ func profiles() []profile {
 	pipeline := func(name string, serve map[string]string, standIns ...standIn) profile {
 		return profile{name: name + " pipeline", serve: serve, check: checkPipeline(standIns), planned: func(*host) []string { return pipelineChecks }, patience: 3 * time.Minute}
 	}
+	// Each server that is looked at serves all that it is asked for by itself.
+	behaviours := func(server string, services ...string) profile {
+		return profile{name: server + " behaviours", serve: map[string]string{"": server}, check: checkBehaviours(services), planned: behaviourChecks(services), patience: 3 * time.Minute}
+	}
 	all := map[string]string{"": ours}
 	return []profile{
 		resources("sandbox", all),
@@ -60,6 +64,12 @@ func profiles() []profile {
 			standIn{"moto", streamStandIn}, standIn{"moto", queueStandIns}),
 
 		{name: "clients", serve: all, check: checkClients, planned: clientChecks, patience: 3 * time.Minute},
+
+		behaviours(ours),
+		behaviours("moto"),
+		behaviours(kinesisLocal, "kinesis"),
+		behaviours("fauxqs", "sqs", "sqs fifo", "sns"),
+
 		{name: "lake", check: checkLake, planned: func(*host) []string { return []string{lakeCheck} }, patience: 3 * time.Minute},
 	}
 }

@@ -19,20 +19,20 @@ type gap struct {
 
 var tableRow = regexp.MustCompile(`^\|(.+)\|(.+)\|(.+)\|(.+)\|\s*$`)
 
-// parseGaps reads the one table of docs/compat.md whose header is below: the
+// parseGaps reads the tables of docs/compat.md with the header below: the
 // checks, where * stands for anything, what is seen, and why it is not ours.
 func parseGaps(page string) ([]gap, error) {
 	const header = "| profile | check | seen | reason |"
 	var gaps []gap
-	inTable := false
+	inTable, found := false, false
 	for line := range strings.Lines(page) {
 		line = strings.TrimSpace(line)
 		switch {
 		case line == header:
-			inTable = true
+			inTable, found = true, true
 		case !inTable || strings.HasPrefix(line, "|---") || strings.HasPrefix(line, "| ---"):
 		case line == "":
-			return gaps, nil
+			inTable = false
 		default:
 			cells := tableRow.FindStringSubmatch(line)
 			if cells == nil {
@@ -49,7 +49,7 @@ func parseGaps(page string) ([]gap, error) {
 			gaps = append(gaps, gap{regexp.MustCompile(pattern), name, cells[3], cells[4]})
 		}
 	}
-	if !inTable {
+	if !found {
 		return nil, fmt.Errorf("no table with the header %q", header)
 	}
 	return gaps, nil

@@ -59,7 +59,7 @@ func emulators() map[string]emulator {
 	return map[string]emulator{
 		"moto": func(h *host, port int) *exec.Cmd {
 			c := exec.Command(h.python("moto_server"), "-H", "127.0.0.1", "-p", strconv.Itoa(port))
-			c.Env = append(os.Environ(), "MOTO_ACCOUNT_ID="+account)
+			c.Env = append(os.Environ(), "MOTO_ACCOUNT_ID="+account, "DOCKER_HOST=tcp://127.0.0.1:9") // no functions: not every machine could
 			return c
 		},
 		// It binds to all addresses and can't be told otherwise but by Node. It
@@ -67,7 +67,7 @@ func emulators() map[string]emulator {
 		"kinesis-local": func(h *host, port int) *exec.Cmd {
 			c := exec.Command("node", "--require", filepath.Join(h.assets, "loopback.cjs"), "main.js")
 			c.Dir = h.node("kinesis-local")
-			c.Env = append(os.Environ(), "KINESIS_MOCK_PLAIN_PORT="+strconv.Itoa(port), "KINESIS_MOCK_TLS_PORT=0", "AWS_ACCOUNT_ID="+account)
+			c.Env = append(os.Environ(), "KINESIS_MOCK_PLAIN_PORT="+strconv.Itoa(port), "KINESIS_MOCK_TLS_PORT=0", "AWS_ACCOUNT_ID="+account, "SHARD_LIMIT=1000")
 			return c
 		},
 		// The same, and it needs a newer Node than most have.
@@ -118,11 +118,34 @@ func (h *host) start(ctx context.Context, name string) (*server, error) {
 		_ = c.Process.Kill() // fails only when it is dead already
 		<-dead
 	}}
-	if err := answers(ctx, s.url, dead); err != nil {
+	err = answers(ctx, s.url, dead)
+	if err == nil && name == "moto" {
+		err = executeWorkflows(ctx, s.url)
+	}
+	if err != nil {
 		s.stop()
 		return nil, fmt.Errorf("%s: %w: see %s", name, err, log.Name())
 	}
 	return s, nil
+}
+
+// executeWorkflows makes moto run the executions of Step Functions, which it
+// only keeps otherwise ("Step Functions", moto's documentation).
+func executeWorkflows(ctx context.Context, url string) error {
+	const setting = `{"stepfunctions": {"execute_state_machine": true}}`
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/moto-api/config", strings.NewReader(setting))
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("to execute workflows is refused: %s", resp.Status)
+	}
+	return nil
 }
 
 // startSandbox starts ours as a person would.
