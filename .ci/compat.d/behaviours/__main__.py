@@ -6,7 +6,7 @@ the environment's.
 
 import sys
 
-import cloudwatch, fifo, firehose, functions, kinesis, s3, sns, sqs, workflows  # noqa: E401,F401 (each fills the table)
+import cloudwatch, fifo, firehose, functions, kinesis, s3, sns, sqs, workflows
 from table import World, run
 
 run(World(), sys.argv[1:])

@@ -25,7 +25,7 @@ def query(space, id="m", stat="Sum", metric="speed", dimensions=()):
 def values(world, *queries, **more):
     """The values of the last query, oldest first."""
     options = {"StartTime": minute(20), "EndTime": minute(), "ScanBy": "TimestampAscending", **more}
-    get = lambda: world.cloudwatch.get_metric_data(MetricDataQueries=list(queries), **options)["MetricDataResults"]  # noqa: E731
+    get = lambda: world.cloudwatch.get_metric_data(MetricDataQueries=list(queries), **options)["MetricDataResults"]
     until(lambda: get()[-1]["Values"], 2)
     return get()[-1]["Values"]
 
@@ -100,7 +100,7 @@ def _(world):
         {"MetricName": "a", "Timestamp": minute(10), "Values": [10, 5], "Counts": [4, 2]},
         {"MetricName": "b", "Timestamp": minute(10), "StatisticValues": {"SampleCount": 4, "Sum": 10, "Minimum": 1, "Maximum": 4}},
     ])
-    pair = lambda m, s: " ".join(f"{v:g}" for stat in s for v in values(world, query(space, metric=m, stat=stat)))  # noqa: E731
+    pair = lambda m, s: " ".join(f"{v:g}" for stat in s for v in values(world, query(space, metric=m, stat=stat)))
     return pair("a", ("Sum", "Minimum")), pair("b", ("Sum", "Maximum"))
 
 
@@ -123,7 +123,7 @@ def _(world):
 def _(world):
     space = world.name()
     put(world, space, 1, Dimensions=[{"Name": "Queue", "Value": "a"}])
-    listed = lambda: world.cloudwatch.list_metrics(Namespace=space)["Metrics"]  # noqa: E731
+    listed = lambda: world.cloudwatch.list_metrics(Namespace=space)["Metrics"]
     until(listed, 2)
     return [f"{m['MetricName']} " + " ".join(f"{d['Name']}={d['Value']}" for d in m["Dimensions"]) for m in listed()]
 

@@ -80,7 +80,7 @@ def _(world):
 @behaviour("lambda/a mapping is enabled, disabled, and deleted", "Enabled, Disabled, ResourceNotFoundException")
 def _(world):
     uuid = mapped(world, function(world), arn(world, queue(world)))["UUID"]
-    state = lambda: world.functions.get_event_source_mapping(UUID=uuid)["State"]  # noqa: E731
+    state = lambda: world.functions.get_event_source_mapping(UUID=uuid)["State"]
     until(lambda: state() == "Enabled")
     enabled = state()
     world.functions.update_event_source_mapping(UUID=uuid, Enabled=False)

@@ -159,7 +159,7 @@ def _(world):
 @behaviour("kinesis/a split leaves a closed parent and two children", "closed, 1 of 0, 2 of 0")
 def _(world):
     parent, *children = shards(world, halved(world))
-    number = lambda shard: int(shard.removeprefix("shardId-"))  # noqa: E731
+    number = lambda shard: int(shard.removeprefix("shardId-"))
     state = "closed" if "EndingSequenceNumber" in parent["SequenceNumberRange"] else "open"
     return state, *(f"{number(c['ShardId'])} of {number(c['ParentShardId'])}" for c in children)
 

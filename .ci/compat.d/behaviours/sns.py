@@ -194,7 +194,7 @@ def _(world):
 @behaviour("sns/a queue subscribed again, then with other attributes", "same ARN, InvalidParameter")
 def _(world):
     to, endpoint = topic(world), arn(world, queue(world))
-    subscribe = lambda **attributes: world.sns.subscribe(TopicArn=to, Protocol="sqs", Endpoint=endpoint, Attributes=attributes)  # noqa: E731
+    subscribe = lambda **attributes: world.sns.subscribe(TopicArn=to, Protocol="sqs", Endpoint=endpoint, Attributes=attributes)
     first, second = subscribe()["SubscriptionArn"], subscribe()["SubscriptionArn"]
     return "same ARN" if first == second else "another ARN", refusal(subscribe, RawMessageDelivery="true")
 

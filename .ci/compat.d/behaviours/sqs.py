@@ -50,7 +50,7 @@ def buried(world, *texts):
 def attributes_md5(attributes):
     """The digest of message attributes, as the developer guide says that it is made."""
     out = b""
-    part = lambda b: struct.pack("!I", len(b)) + b  # noqa: E731
+    part = lambda b: struct.pack("!I", len(b)) + b
     for name in sorted(attributes):
         a = attributes[name]
         out += part(name.encode()) + part(a["DataType"].encode())
@@ -92,7 +92,7 @@ def _(world):
 def _(world):
     url = queue(world, VisibilityTimeout="0")
     send(world, url, "x", MessageAttributes={name: {"DataType": "String", "StringValue": "v"} for name in ("kind", "kin.d", "other")})
-    ask = lambda names: " ".join(sorted(receive(world, url, MessageAttributeNames=names)[0].get("MessageAttributes", {}), reverse=True))  # noqa: E731
+    ask = lambda names: " ".join(sorted(receive(world, url, MessageAttributeNames=names)[0].get("MessageAttributes", {}), reverse=True))
     return ask([]), ask(["kind"]), ask(["ki.*", "kin.*", "kind"])
 
 
@@ -309,7 +309,7 @@ def _(world):
     world.sqs.start_message_move_task(SourceArn=arn(world, dead))
     world.sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": redrive(world, dead, 5)})
     m = until(lambda: receive(world, url, VisibilityTimeout=30))[0]
-    tasks = lambda: world.sqs.list_message_move_tasks(SourceArn=arn(world, dead))["Results"]  # noqa: E731
+    tasks = lambda: world.sqs.list_message_move_tasks(SourceArn=arn(world, dead))["Results"]
     until(lambda: tasks()[0]["Status"] != "RUNNING")
     task = tasks()[0]
     moved = f"{task['Status']} {task['ApproximateNumberOfMessagesMoved']} of {task['ApproximateNumberOfMessagesToMove']}"
