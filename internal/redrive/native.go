@@ -43,16 +43,27 @@ func StartTask(ctx context.Context, q Mover, to string, rate int) (queue.Move, e
 	case apierr.NotDeadLetterQueue(err):
 		return queue.Move{}, fault.As(fault.Failed, err, "name where the messages go with --to; the engine of our own moves them")
 	default:
-		return queue.Move{}, err
+		return queue.Move{}, unstarted(ctx, name, err)
 	}
 	m, listErr := newest(ctx, q)
 	switch {
-	case listErr == nil && (m.Handle == handle || err != nil && !m.State.Over() && m.Started.After(before.Add(-time.Minute))):
+	case listErr == nil && (err == nil && m.Handle == handle || err != nil && !m.State.Over() && m.Started.After(before.Add(-time.Minute))):
 		return m, nil
 	case err != nil:
-		return queue.Move{}, err
+		return queue.Move{}, unstarted(ctx, name, err)
 	}
 	return queue.Move{Handle: handle, State: queue.MoveRunning, Destination: to, Rate: rate, Started: before}, nil // or over already
+}
+
+// unstarted is a task that SQS did not take, or did not say that it took, for a
+// reason that says nothing of the queue: a refusal of the caller and an
+// interruption explain themselves.
+func unstarted(ctx context.Context, name string, err error) error {
+	if apierr.Denied(err) || ctx.Err() != nil {
+		return err
+	}
+	return fault.As(fault.Failed, err,
+		fmt.Sprintf("see with 'ccsctl dlq status %s' whether the task runs all the same; where SQS takes none, --engine client moves them", name))
 }
 
 // newest is a queue's newest task.

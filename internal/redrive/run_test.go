@@ -17,6 +17,7 @@ import (
 	"github.com/ccs-platform/ccsctl/internal/aws/queue"
 	"github.com/ccs-platform/ccsctl/internal/fault"
 	"github.com/ccs-platform/ccsctl/internal/redrive"
+	"github.com/ccs-platform/ccsctl/internal/sandbox"
 )
 
 // never is a consumer that succeeds.
@@ -335,6 +336,16 @@ func TestTask(t *testing.T) {
 		}
 		if _, err := redrive.StartTask(t.Context(), w.work, "", 0); !strings.Contains(fault.HintOf(err), "--to") {
 			t.Errorf("got %v: a queue that is nobody's dead-letter queue", err)
+		}
+		for code, status := range map[string]int{"InternalError": 500, "UnsupportedOperation": 400} { // as of an SQS that has no tasks
+			w.sandbox.Faults.Add(sandbox.Fault{Operation: "StartMessageMoveTask", Code: code, Status: status, Times: 1})
+			if _, err := redrive.StartTask(t.Context(), w.dlq, to, 0); !strings.Contains(fault.HintOf(err), "--engine client") {
+				t.Errorf("%s: got %v with hint %q", code, err, fault.HintOf(err))
+			}
+		}
+		w.sandbox.Faults.Add(sandbox.Fault{Operation: "StartMessageMoveTask", Code: "AccessDenied", Status: 403, Times: 1})
+		if _, err := redrive.StartTask(t.Context(), w.dlq, to, 0); fault.HintOf(err) != "" {
+			t.Errorf("a refusal of the caller: got %v with hint %q, which hides that it is one", err, fault.HintOf(err))
 		}
 	})
 }
