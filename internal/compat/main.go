@@ -87,6 +87,7 @@ func newHost(work, assets string) (*host, error) {
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "", "NO_COLOR": "1",
 		"AWS_CONFIG_FILE": filepath.Join(h.state, "none"), "AWS_SHARED_CREDENTIALS_FILE": filepath.Join(h.state, "none"),
 		"CCSCTL_CACHE_DIR": filepath.Join(h.work, "cache"), "CCSCTL_SANDBOX_DIR": filepath.Join(h.state, "sandbox"),
+		"CCSCTL_STATE_DIR":        filepath.Join(h.state, "state"),
 		"PYTHONDONTWRITEBYTECODE": "1",
 	} {
 		errs = append(errs, os.Setenv(name, value))

@@ -37,6 +37,9 @@ func profiles() []profile {
 	pipeline := func(name string, serve map[string]string, standIns ...standIn) profile {
 		return profile{name: name + " pipeline", serve: serve, check: checkPipeline(standIns), planned: func(*host) []string { return pipelineChecks }, patience: 3 * time.Minute}
 	}
+	deadLetters := func(name string, serve map[string]string) profile {
+		return profile{name: name + " dead letters", serve: serve, check: checkDeadLetters, planned: func(*host) []string { return deadLetterChecks }, patience: 3 * time.Minute}
+	}
 	// Each server that is looked at serves all that it is asked for by itself.
 	behaviours := func(server string, services ...string) profile {
 		return profile{name: server + " behaviours", serve: map[string]string{"": server}, check: checkBehaviours(services), planned: behaviourChecks(services), patience: 3 * time.Minute}
@@ -62,6 +65,9 @@ func profiles() []profile {
 		// As little of ours as a whole pipeline can do with.
 		pipeline("moto, kinesis-local, fauxqs", map[string]string{"": "moto", "KINESIS": kinesisLocal, "SQS": "fauxqs", "CLOUDWATCH": ours, "KMS": ours},
 			standIn{"moto", streamStandIn}, standIn{"moto", queueStandIns}),
+
+		deadLetters("sandbox", all),
+		deadLetters("moto", map[string]string{"": "moto", "CLOUDWATCH": ours, "KMS": ours}),
 
 		{name: "clients", serve: all, check: checkClients, planned: clientChecks, patience: 3 * time.Minute},
 
