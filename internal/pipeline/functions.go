@@ -52,10 +52,12 @@ func (p *Pipeline) emergencyEnvironment() map[string]string {
 // and age are bounded, failing batches are halved, and what is given up on is
 // reported (Lambda developer guide, "Using Lambda with Kinesis"). It starts at
 // the oldest record: LATEST would miss what comes in while it is being made.
+// There is no window: Lambda asks each shard once a second, and a crash has two
+// seconds from the vehicle to the authorities.
 func (p *Pipeline) newStreamMapping() *mapping.Mapping {
 	return mapping.New(p.settings.AWS, mapping.Spec{
 		Name: "ingest", FunctionName: p.names.name("ingest"), SourceARN: p.names.stream(),
-		BatchSize: 500, Window: time.Second, StartingPosition: "TRIM_HORIZON", ParallelizationFactor: 2,
+		BatchSize: 500, StartingPosition: "TRIM_HORIZON", ParallelizationFactor: 2,
 		BisectOnError: true, MaxRetries: 5, MaxRecordAge: time.Hour, OnFailureARN: p.names.queue("stream-failures"),
 		PartialResponses: true, Enabled: true, Owner: p.owner,
 	})

@@ -92,7 +92,7 @@ func TestSurge(t *testing.T) {
 			t.Errorf("refused %v, %v after %d were refused in this minute; want 0, red", r, r.Severity, refused)
 		}
 		p := problem(s, "stream/telemetry", "refused")
-		if p == nil || !strings.Contains(p.Text, "in a minute that is not over") || !strings.HasSuffix(p.Fix, "--target-shard-count 4") || p.Since.IsZero() {
+		if p == nil || !strings.Contains(p.Text, "in a minute that is not over") || !strings.HasSuffix(p.Fix, "ccsctl scale 4") || p.Since.IsZero() {
 			t.Errorf("problem %+v", p)
 		}
 		began := p.Since

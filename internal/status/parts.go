@@ -93,7 +93,7 @@ func (r *report) scale(s Stream) string {
 	if n >= s.MaxShards {
 		return fmt.Sprintf("raise autoscaling.max_shards, now %d", s.MaxShards)
 	}
-	return fmt.Sprintf("aws kinesis update-shard-count --stream-name %s --scaling-type UNIFORM_SCALING --target-shard-count %d", r.spec.Stream.StreamName, min(2*n, s.MaxShards))
+	return fmt.Sprintf("ccsctl scale %d", min(2*n, s.MaxShards))
 }
 
 // logs is how to see what a function says.
