@@ -52,9 +52,10 @@ outside of it: the function's log has that.
 
 What a look is not: SQS has no reading without receiving. So each message counts
 as received once more, and nobody else can receive it meanwhile, in a FIFO queue
-nor what is behind it in its group. Of a group a FIFO queue shows the first ten
-messages only. A queue that has a dead-letter queue of its own might move
-messages there because of the look, and is refused without --force.
+nor what is behind it in its group. Of each group of a FIFO queue the first 10
+can be looked at, fewer where one receive brings several groups. A queue that has
+a dead-letter queue of its own might move messages there because of the look, and
+is refused without --force.
 
 Exit codes: 0 looked, also when there was nothing; 1 failed; 2 wrong usage or
 configuration; 4 not allowed; 130 interrupted (what was seen is shown).`,
@@ -147,7 +148,7 @@ func (e *env) explainLook(i queue.Info, s deadletter.Sample) {
 		case s.Ended == deadletter.Enough:
 			e.console.Notef("it is a sample: --max raises how many are looked at")
 		case i.FIFO && s.Ended == deadletter.Dry:
-			e.console.Notef("a FIFO queue shows the first %d of each group at a time", queue.MaxBatch)
+			e.console.Notef("it is a sample: the first %d of each group can be looked at, fewer where one receive brings several groups", queue.MaxBatch)
 		case s.Ended == deadletter.Late:
 			e.console.Notef("it is a sample: what is looked at is hidden from others, so that a look ends after 40 seconds")
 		}

@@ -50,8 +50,8 @@ Messages that come in meanwhile are left alone, and so is what somebody else has
 in flight. SQS's own PurgeQueue is not used: it takes both, and tells nobody what
 they were.
 
-Of a group a FIFO queue shows the first ten messages only, so that what is behind
-messages that the filter keeps can't be reached.
+Of each group of a FIFO queue the first 10 can be looked at, so that what is
+behind messages that the filter keeps can't be reached.
 
 Ctrl-C ends it after the calls in flight. If it is killed, what it kept hidden is
 visible again within five minutes. The file may hold messages that were then not

@@ -49,7 +49,8 @@ func read(t *testing.T, path string) string {
 // They are the lines of ```sh blocks that begin with ccsctl or 'go run .'. A
 // comment "# exit 8" says how a command ends that does not end with 0. What is
 // for an account runs in the sandbox all the same: the script's environment
-// says so. What follows a | or > is the reader's and left out.
+// says so. What follows a | or > is the reader's and left out. A rehearsal gives
+// the commands of a document something to do, and says what must come of it.
 func TestDocumentedCommandsWork(t *testing.T) {
 	config := read(t, "../streaming.tf")
 	dir := t.TempDir()
@@ -59,9 +60,10 @@ func TestDocumentedCommandsWork(t *testing.T) {
 		if script == "" {
 			continue
 		}
+		script = rehearsals()[filepath.ToSlash(document)].script(t, script)
 		name := strings.ReplaceAll(strings.TrimPrefix(filepath.ToSlash(document), "../"), "/", "-")
 		file := filepath.Join(dir, strings.TrimSuffix(name, ".md")+".txtar")
-		if err := os.WriteFile(file, []byte(script+"-- streaming.tf --\n"+config), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(script+rehearsed()+"-- streaming.tf --\n"+config), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		files = append(files, file)
@@ -76,7 +78,9 @@ func TestDocumentedCommandsWork(t *testing.T) {
 			env.Setenv("CCSCTL_YES", "true") // who tries a command at a terminal is asked
 			return setup(env)
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": exits, "letters": letters, "dies": dies, "notice": notice, "queued": queued,
+		},
 	})
 }
 

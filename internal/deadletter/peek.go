@@ -67,7 +67,8 @@ const (
 // FIFO queue the last of a group first, so that nobody can receive a group in
 // another order. But SQS counts each message as received once more, a FIFO
 // queue keeps the groups that are looked at from everybody meanwhile, and shows
-// of each group no more than its first queue.MaxBatch messages.
+// of each group no more than one receive brings: its first queue.MaxBatch messages,
+// fewer when others of another group come with them.
 //
 // With an error, the sample holds what was seen until then.
 func Peek(ctx context.Context, q Queue, l Look) (Sample, error) {
