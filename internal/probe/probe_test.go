@@ -36,13 +36,9 @@ func TestAnEventIsTimedAtEveryHop(t *testing.T) {
 						sum += *h.TookMS
 					}
 				}
-				// A second is what the mapping waits for more records; at AWS's timing
-				// the shard is read once a second too.
-				if sum != *report.TotalMS || *report.TotalMS < 1000 || *report.TotalMS > 2500 {
-					w.Errorf("%d ms in all, the hops say %d", *report.TotalMS, sum)
-				}
-				if report.Kept != (*report.TotalMS <= 2000) {
-					w.Errorf("kept: %v, with %d ms", report.Kept, *report.TotalMS)
+				// At AWS's timing a shard is read once a second.
+				if sum != *report.TotalMS || *report.TotalMS > 1500 || !report.Kept {
+					w.Errorf("%d ms in all, the hops say %d; kept: %v", *report.TotalMS, sum, report.Kept)
 				}
 				letters := w.letters(report.Event)
 				if len(letters) != 1 || letters[0].To != "+4912345678" || !strings.Contains(letters[0].Body, "[TEST]") {
@@ -94,6 +90,7 @@ func TestBeginningAtTheQueueLeavesTheStreamOut(t *testing.T) {
 
 func TestABrokenPromiseIsTold(t *testing.T) {
 	inPipeline(t, "fast", func(w *world) {
+		w.slow("emergency", "1s")
 		o := options()
 		o.Promise = 500 * time.Millisecond
 		if report := w.run(o); report.Kept || report.Failure != nil {
@@ -131,8 +128,9 @@ func TestTheHopIsNamedWhereAnEventWasLost(t *testing.T) {
 		"the workflow may not publish":         {hop: "workflow/emergency", seen: "function/emergency starts the workflow", cause: "role/workflow", next: "ccsctl plan", broken: func(w *world) { w.disarm("ccs-prod-workflow-eu-west-1") }},
 		"silent, the workflow may not publish": {silent: true, hop: "workflow/emergency", cause: "role/workflow", next: "ccsctl plan", broken: func(w *world) { w.disarm("ccs-prod-workflow-eu-west-1") }},
 		"the topic does not deliver": {hop: "topic/authorities-alerts", cause: "nothing was delivered", next: "ccsctl status", broken: func(w *world) {
-			go func() { // while the event waits to be read
-				time.Sleep(time.Second)
+			w.slow("emergency", "3s")
+			go func() { // while the function has the event
+				time.Sleep(3 * time.Second)
 				w.unsubscribeProbe()
 			}()
 		}},
@@ -229,6 +227,7 @@ func TestAnInterruptedProbeLeavesNothing(t *testing.T) {
 				ctx, cancel := context.WithCancel(w.Context())
 				time.AfterFunc(after, cancel)
 				w.sandbox.Faults.Add(sandbox.Fault{Latency: sandbox.Duration(20 * time.Millisecond)})
+				w.slow("emergency", "1s")
 				o := options()
 				o.Silent = silent
 				if report, err := w.probe().Run(ctx, w.Context(), o); !errors.Is(err, context.Canceled) || len(report.Left) > 0 {

@@ -209,3 +209,10 @@ func (w *world) changeWorkflow() {
 	})
 	w.must(err)
 }
+
+// slow lets a function take so much longer.
+func (w *world) slow(function, by string) {
+	f, err := sandbox.ParseFault("function:" + function + " slow=" + by)
+	w.must(err)
+	w.sandbox.Faults.Add(f)
+}

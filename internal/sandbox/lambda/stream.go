@@ -124,6 +124,7 @@ func (f *feeder) open(sh *shard) bool {
 func (f *feeder) readShard(sh *shard) {
 	poll := f.service.bus.Timing.StreamPoll
 	size, window := int(*f.mapping.settings.BatchSize), time.Duration(*f.mapping.settings.MaximumBatchingWindowInSeconds)*time.Second
+	began := time.Now()
 	var since time.Time // of the oldest of what is pending
 	for f.soft.Err() == nil {
 		if len(sh.pending) < size && !sh.read {
@@ -139,7 +140,9 @@ func (f *feeder) readShard(sh *shard) {
 				return
 			}
 			since = time.Time{}
+			// Lambda looks at a shard at a steady beat, not when something comes.
 			sh.reader.Wait(f.soft, glance)
+			sleep(f.soft, poll-time.Since(began)%poll)
 			continue
 		}
 		if since.IsZero() {
