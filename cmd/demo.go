@@ -27,9 +27,11 @@ func newDemo(e *env) *cobra.Command {
 		Use:   "demo",
 		Short: "See the whole pipeline at work in a sandbox of its own",
 		Long: `Shows what the pipeline does, in a sandbox in this very process: it is built,
-vehicles send, a surge is refused and sent again, an alert is timed, broken
-messages are set aside, an alarm fires and recovers, and all of it is taken down.
-Each line is measured, and says so when it did not hold. It takes about 40 s.
+vehicles send, a function fails for a while, a surge is refused and sent again,
+the stream gets more shards, what failed is set aside, an alarm fires, what can be
+mended is sent through again, an alert is timed, the alarm recovers, and all of it
+is taken down. Each line is measured, and says so when it did not hold. It takes
+about 40 s.
 
 No account, no configuration and no sandbox of yours is touched, and the network
 is not used. The functions run as processes where their code is built already (a
@@ -95,7 +97,7 @@ func (e *env) stage(ctx context.Context, sandbox *ownSandbox, arch string, code 
 	}
 	e.announce(&target{config: c, session: s, sandbox: &sandbox.SandboxEndpoint})
 	return &demo.Stage{
-		AWS: s.Config, Shards: demo.Shards, Name: c.Name, Letters: sandbox.letters,
+		AWS: s.Config, Shards: demo.Shards, Name: c.Name, Letters: sandbox.letters, Break: sandbox.breakFunction, Folder: sandbox.folder,
 		Pipeline: pipeline.New(pipeline.Settings{
 			Config: c, AWS: s.Config, Account: s.Account, Region: s.Region, Partition: s.Partition, Architecture: arch, Code: code, PurgeData: true,
 		}),

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 
 	"github.com/ccs-platform/ccsctl/internal/aws/connect"
@@ -92,6 +93,18 @@ func (s *ownSandbox) letters(ctx context.Context) (letters []demo.Letter, err er
 	}
 	defer res.Body.Close()
 	return letters, json.NewDecoder(res.Body).Decode(&letters)
+}
+
+// breakFunction has every invocation of a function fail until it is mended.
+func (s *ownSandbox) breakFunction(ctx context.Context, function string) (mend func(context.Context) error, err error) {
+	f, err := addFault(ctx, s.URL, "function:"+function+" fail=100%")
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		var out sandbox.Cleared
+		return control(ctx, http.MethodDelete, s.URL+sandbox.ControlFaults+"?"+url.Values{"id": {f.ID}}.Encode(), "", &out)
+	}, nil
 }
 
 // standIn is code that Lambda takes and that nothing runs.

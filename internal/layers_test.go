@@ -45,7 +45,7 @@ var layers = []layer{
 	{"internal/alert", []string{"internal/inbox", "internal/resource", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/probe", []string{"internal/inbox", "internal/functions", "internal/resource", "internal/fault", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	// It shows the features together, as a person would use them.
-	{"internal/demo", []string{"internal/pipeline", "internal/plan", "internal/resource", "internal/probe", "internal/traffic/...", "internal/functions", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
+	{"internal/demo", []string{"internal/pipeline", "internal/plan", "internal/resource", "internal/probe", "internal/deadletter", "internal/redrive", "internal/scale", "internal/traffic/...", "internal/functions", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/plan", []string{"internal/graph", "internal/resource"}, nil},
 	{"internal/redrive", []string{"internal/fault", "internal/resource", "internal/aws/..."}, nil},
 	{"internal/scale", []string{"internal/plan", "internal/graph", "internal/resource", "internal/fault", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},

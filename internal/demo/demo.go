@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/ccs-platform/ccsctl/internal/functions"
 	"github.com/ccs-platform/ccsctl/internal/pipeline"
 	"github.com/ccs-platform/ccsctl/internal/resource"
 )
@@ -26,10 +27,19 @@ type Stage struct {
 	Name     func(what string) string // in AWS, of what is called so within the pipeline
 	// Letters are what the subscribers who are people were sent.
 	Letters func(ctx context.Context) ([]Letter, error)
+	// Break has every invocation of a function of the pipeline fail until it is
+	// mended.
+	Break func(ctx context.Context, function string) (mend func(context.Context) error, err error)
+	// Folder is private to the demo: for what features write down on this
+	// machine.
+	Folder string
 
 	began       time.Time
-	emergencies int64     // that were sent and can be read
-	poisoned    time.Time // when the messages were sent that nobody can read
+	emergencies int64                       // that were sent and can be read, but for the stranded ones
+	poisoned    time.Time                   // when the messages were sent that nobody can read
+	stranded    []functions.Event           // emergencies that the function failed on
+	lastSent    time.Time                   // when the last message was sent that is to fail
+	mend        func(context.Context) error // the function; nil before it was broken
 }
 
 // Letter is what a subscriber who is a person was sent.

@@ -60,6 +60,11 @@ func onStage(t *testing.T, test func(t *testing.T, stage *demo.Stage, s *sandbox
 			Pipeline: pipeline.New(pipeline.Settings{
 				Config: c, AWS: cfg, Account: sandbox.Account, Region: cfg.Region, Partition: "aws", Architecture: "arm64", Code: code, PurgeData: true,
 			}),
+			Folder: t.TempDir(),
+			Break: func(_ context.Context, function string) (func(context.Context) error, error) {
+				id := s.Faults.Add(sandbox.Fault{Function: function, Fail: 1})
+				return func(context.Context) error { s.Faults.Clear(id); return nil }, nil
+			},
 			Letters: func(context.Context) (letters []demo.Letter, err error) {
 				answer := httptest.NewRecorder()
 				s.ServeHTTP(answer, httptest.NewRequest("GET", sandbox.ControlOutbox, nil))
@@ -139,30 +144,39 @@ func TestAStepThatDoesNotHoldIsTold(t *testing.T) {
 		"emergencies start no workflow": {
 			fault: sandbox.Fault{Service: "stepfunctions", Operation: "StartExecution", Code: "AccessDeniedException", Status: 400},
 			steps: only("up", "poison", "alert", "dead letters", "alarm", "recovery", "down"),
-			fails: []string{"poison", "alert", "dead letters", "recovery"}, // where the emergencies are, too
+			fails: []string{"poison", "dead letters", "alert", "recovery"}, // where the emergencies are, too
 		},
 		"the stream takes nothing": {
 			fault: sandbox.Fault{Service: "kinesis", Operation: "PutRecords", Code: "AccessDeniedException", Status: 400},
 			steps: only("up", "traffic", "surge", "down"),
 			fails: []string{"traffic", "surge"},
 		},
+		"the stream can't be resized": {
+			fault: sandbox.Fault{Service: "kinesis", Operation: "UpdateShardCount", Code: "LimitExceededException", Status: 400},
+			steps: only("up", "scale", "down"),
+			fails: []string{"scale"},
+		},
+		"more shards are no more room": {
+			fault: sandbox.Fault{Service: "kinesis", Operation: "PutRecords", Throttle: 0.05},
+			steps: only("up", "scale", "down"),
+			fails: []string{"scale"},
+		},
+		"what is sent through again is not taken": { // the sends of poison and outage are the first two
+			fault: sandbox.Fault{Service: "sqs", Operation: "SendMessageBatch", After: 2, Code: "AccessDeniedException", Status: 403},
+			steps: only("up", "poison", "outage", "dead letters", "redrive", "recovery", "down"),
+			fails: []string{"redrive", "recovery"},
+		},
 		"nothing can be built": {
 			fault: sandbox.Fault{Service: "kms", Operation: "CreateKey", Code: "AccessDeniedException", Status: 400},
 			steps: demo.Steps(),
-			fails: []string{"up", "poison", "traffic", "surge", "alert", "data lake", "dead letters", "alarm", "recovery"},
+			fails: []string{"up", "poison", "traffic", "outage", "surge", "scale", "data lake", "dead letters", "alarm", "redrive", "alert", "recovery"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, func(t *testing.T, stage *demo.Stage, s *sandbox.Sandbox) {
 				s.Faults.Add(tt.fault)
 				all := run(t.Context(), t, stage, tt.steps)
-				var failed []string
-				for _, o := range all {
-					if !o.Held {
-						failed = append(failed, o.Step)
-					}
-				}
-				if demo.Held(all) || !slices.Equal(failed, tt.fails) {
+				if failed := failed(all); demo.Held(all) || !slices.Equal(failed, tt.fails) {
 					t.Errorf("%q did not hold, want %q", failed, tt.fails)
 				}
 				s.Faults.Clear()
@@ -172,8 +186,54 @@ func TestAStepThatDoesNotHoldIsTold(t *testing.T) {
 	}
 }
 
+// An outage that is none, and one that does not end, are both told: what
+// redrive shows is that it was needed, and that it helped.
+func TestRedriveNeedsAnOutageThatEnds(t *testing.T) {
+	mend := func(context.Context) error { return nil }
+	for name, tt := range map[string]struct {
+		change func(*demo.Stage)
+		fails  []string
+	}{
+		"no outage": {
+			func(s *demo.Stage) {
+				s.Break = func(context.Context, string) (func(context.Context) error, error) { return mend, nil }
+			},
+			[]string{"dead letters", "redrive"},
+		},
+		"no end": {
+			func(s *demo.Stage) {
+				breaks := s.Break
+				s.Break = func(ctx context.Context, function string) (func(context.Context) error, error) {
+					_, err := breaks(ctx, function)
+					return mend, err
+				}
+			},
+			[]string{"redrive", "recovery"}, // they are dead letters once more
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, func(t *testing.T, stage *demo.Stage, _ *sandbox.Sandbox) {
+				tt.change(stage)
+				all := run(t.Context(), t, stage, only("up", "outage", "poison", "dead letters", "redrive", "recovery", "down"))
+				if failed := failed(all); !slices.Equal(failed, tt.fails) {
+					t.Errorf("%q did not hold, want %q", failed, tt.fails)
+				}
+			})
+		})
+	}
+}
+
+func failed(all []demo.Outcome) (names []string) {
+	for _, o := range all {
+		if !o.Held {
+			names = append(names, o.Step)
+		}
+	}
+	return names
+}
+
 func TestAnInterruptedDemoLeavesNothing(t *testing.T) {
-	for _, after := range []time.Duration{500 * time.Millisecond, 4 * time.Second} {
+	for _, after := range []time.Duration{500 * time.Millisecond, 4 * time.Second, 14 * time.Second} {
 		onStage(t, func(t *testing.T, stage *demo.Stage, s *sandbox.Sandbox) {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(after, cancel)

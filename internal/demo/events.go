@@ -15,11 +15,16 @@ import (
 
 // The load. perShard is what one shard takes in a second.
 const (
-	perShard  = 1000
-	everyday  = 500 // events a second
-	driving   = 4 * time.Second
-	surging   = 2 * time.Second
-	surgeRate = 2 * perShard // for each shard
+	perShard = 1000
+	everyday = 500 // events a second
+	driving  = 4 * time.Second
+	surging  = 2 * time.Second
+	// The surge is above what a shard takes, and well below what two do: the
+	// vehicles do not spread evenly.
+	surgeRate     = perShard * 3 / 2 // for each shard
+	surgers       = 1000             // vehicles
+	surgeSeed     = 2
+	surgePatience = 15 * time.Second
 )
 
 // poisons is how many messages are sent that nobody can read.
@@ -39,6 +44,7 @@ func poison(ctx context.Context, s *Stage) (string, error) {
 	healthy := functions.Event{ID: "healthy-1", Vehicle: "vehicle-healthy", Kind: functions.Crash, Severity: functions.Critical, OccurredAt: time.Now().UTC()}
 	messages = append(messages, queue.Outgoing{Body: healthy.Encode(), Group: healthy.Vehicle, Dedup: healthy.ID})
 	s.poisoned = time.Now()
+	s.lastSent = s.poisoned
 	for _, sent := range q.Send(ctx, messages) {
 		if sent.Err != nil {
 			return "", sent.Err
@@ -74,7 +80,7 @@ func drive(ctx context.Context, s *Stage) (string, error) {
 	}
 	started := 0.0
 	err = until(ctx, "counting workflows", func(ctx context.Context) (bool, error) {
-		started, err = s.sum(ctx, metric.Query{Namespace: "AWS/States", Name: "ExecutionsStarted", Dimensions: map[string]string{"StateMachineArn": s.Pipeline.EmergencyPath().Workflow}})
+		started, err = s.workflows(ctx)
 		return started >= float64(s.emergencies), err
 	})
 	measured += fmt.Sprintf("; %d emergencies so far, %.0f workflows", s.emergencies, started)
@@ -84,7 +90,7 @@ func drive(ctx context.Context, s *Stage) (string, error) {
 	return measured, err
 }
 
-// surge sends twice of what the shards take.
+// surge sends half as much again as the shards take.
 func surge(ctx context.Context, s *Stage) (string, error) {
 	rate := float64(surgeRate * s.Shards)
 	steep, err := load.Steady(rate, surging)
@@ -95,7 +101,7 @@ func surge(ctx context.Context, s *Stage) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	totals, err := traffic.Run(ctx, s.Pipeline.Devices(), traffic.Options{Load: steep, Vehicles: 1000, Seed: 2, Patience: 15 * time.Second})
+	totals, err := traffic.Run(ctx, s.Pipeline.Devices(), traffic.Options{Load: steep, Vehicles: surgers, Seed: surgeSeed, Patience: surgePatience})
 	if err != nil {
 		return "", err
 	}

@@ -11,19 +11,23 @@ import (
 	"github.com/ccs-platform/ccsctl/internal/probe"
 )
 
-// Steps are what the demo shows, in order. The messages that nobody can read are
-// sent early: it takes three receives until they are given up on.
+// Steps are what the demo shows, in order. What is to fail is sent early: it
+// takes three receives until it is given up on, and meanwhile the stream, which
+// does without the emergency function, has its turn.
 func Steps() []Step {
 	return []Step{
 		{Name: "up", Proves: "the pipeline is built from nothing, and a second run has nothing to do", Within: 30 * time.Second, Vital: true, Run: up},
 		{Name: "poison", Proves: "messages that nobody can read hold up no other vehicle", Within: 10 * time.Second, Run: poison},
 		{Name: "traffic", Proves: "what devices send arrives, and each emergency starts its workflow once", Within: 20 * time.Second, Run: drive},
+		{Name: "outage", Proves: "the emergency function fails while vehicles call for help", Within: 10 * time.Second, Run: outage},
 		{Name: "surge", Proves: "what is above the shards' capacity is refused, counted, sent again and not lost", Within: 25 * time.Second, Run: surge},
-		{Name: "alert", Proves: "an alert reaches its subscribers within the promise", Within: 15 * time.Second, Run: alert},
+		{Name: "scale", Proves: "with twice the shards the surge's rate is taken without a refusal", Within: 20 * time.Second, Run: grow},
 		{Name: "data lake", Proves: "the stream is delivered as Parquet", Within: 15 * time.Second, Run: lake},
-		{Name: "dead letters", Proves: "what can't be read is set aside after exactly three receives", Within: 30 * time.Second, Run: deadLetters},
+		{Name: "dead letters", Proves: "what fails is set aside after exactly three receives", Within: 30 * time.Second, Run: deadLetters},
 		{Name: "alarm", Proves: "the alarm fires and its subscriber is told", Within: 20 * time.Second, Run: alarmed},
-		{Name: "recovery", Proves: "the alarm goes back to OK once the cause is gone", Within: 25 * time.Second, Run: recovery},
+		{Name: "redrive", Proves: "once the function is mended, what failed on it arrives, once, and none is lost", Within: 20 * time.Second, Run: again},
+		{Name: "alert", Proves: "an alert reaches its subscribers within the promise", Within: 15 * time.Second, Run: alert},
+		{Name: "recovery", Proves: "the alarm goes back to OK once no dead letter is left", Within: 25 * time.Second, Run: recovery},
 		{Name: "down", Proves: "nothing stays behind", Within: 30 * time.Second, Always: true, Run: down},
 	}
 }

@@ -15,22 +15,24 @@ import (
 // theAlarm is the one that watches the dead letters of emergencies.
 const theAlarm = "emergency-dlq"
 
-// deadLetters waits until the messages that nobody can read are set aside, and
-// looks how often each was received. It leaves them there.
+// deadLetters waits until the messages that nobody can read and those of the
+// outage are set aside, and looks how often each was received. It leaves them
+// there.
 func deadLetters(ctx context.Context, s *Stage) (string, error) {
 	q, err := queue.Open(ctx, s.AWS, s.Pipeline.EmergencyPath().DeadLetters)
 	if err != nil {
 		return "", err
 	}
+	want := poisons + len(s.stranded)
 	depth := queue.Depth{}
 	err = until(ctx, "waiting for the dead letters", func(ctx context.Context) (bool, error) {
 		depth, err = q.Depth(ctx)
-		return depth.Total() >= poisons, err
+		return depth.Total() >= want, err
 	})
 	if err != nil {
-		return fmt.Sprintf("%d of %d are with the dead letters", depth.Total(), poisons), err
+		return fmt.Sprintf("%d of %d are with the dead letters", depth.Total(), want), err
 	}
-	after := time.Since(s.poisoned)
+	after := time.Since(s.lastSent)
 	letters, err := q.Receive(ctx, queue.Ask{Most: queue.MaxBatch, Wait: time.Second, Visibility: 30 * time.Second})
 	if err != nil {
 		return "", err
@@ -42,13 +44,13 @@ func deadLetters(ctx context.Context, s *Stage) (string, error) {
 			wrong = fmt.Errorf("%s was received %d times", m.ID, times)
 		}
 	}
-	if len(letters) != poisons {
-		wrong = fmt.Errorf("%d of %d can be seen", len(letters), poisons)
+	if len(letters) != want {
+		wrong = fmt.Errorf("%d of %d can be seen", len(letters), want)
 	}
 	if err := errors.Join(q.Hide(ctx, letters, 0)...); err != nil { // the alarm counts what can be seen
 		return "", err
 	}
-	return fmt.Sprintf("%d of %d set aside after 3 receives each, %s after they were sent", len(letters), poisons, seconds(after)), wrong
+	return fmt.Sprintf("%d of %d set aside after 3 receives each, %s after the last was sent", len(letters), want, seconds(after)), wrong
 }
 
 // alarmed waits until the alarm's subscriber was told.
