@@ -94,6 +94,7 @@ interrupted.`,
 }
 
 func runDLQRedrive(ctx context.Context, e *env, name string, o redriveOptions) error {
+	bulk()
 	filter, edit, err := o.parse()
 	if err != nil {
 		return err

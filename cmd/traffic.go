@@ -112,6 +112,7 @@ configuration; 3 some events were lost; 4 not allowed; 130 interrupted.`,
 }
 
 func runTraffic(ctx context.Context, e *env, o trafficOptions) error {
+	bulk()
 	shape, err := o.load()
 	if err != nil {
 		return fault.As(fault.Usage, err, "see 'ccsctl traffic --help'")
