@@ -122,12 +122,11 @@ func (v stepView) Human(p *console.Painter) string {
 		mark = p.Red("✖")
 		text = strings.TrimPrefix(v.Measured+"; "+v.Error, "; ")
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %-13s %s  %s\n", mark, v.Step, v.Proves, p.Dim("("+seconds(v.TookMS)+")"))
-	for _, line := range folded(text, p.Width()-measuredAt) {
-		fmt.Fprintf(&b, "%*s%s\n", measuredAt, "", line)
-	}
-	return b.String()
+	indent := "\n" + strings.Repeat(" ", measuredAt)
+	took := "(" + seconds(v.TookMS) + ")"
+	proves := strings.Join(folded(v.Proves, p.Width()-measuredAt-2-len(took)), indent)
+	measured := strings.Join(folded(text, p.Width()-measuredAt), indent)
+	return fmt.Sprintf("%s %-13s %s  %s%s%s\n", mark, v.Step, proves, p.Dim(took), indent, measured)
 }
 
 // measuredAt is the column where what was measured begins.

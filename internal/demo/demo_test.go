@@ -208,7 +208,7 @@ func TestRedriveNeedsAnOutageThatEnds(t *testing.T) {
 					return mend, err
 				}
 			},
-			[]string{"redrive", "recovery"}, // they are dead letters once more
+			[]string{"redrive"}, // they are tried still when it gives up on them
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,7 +25,7 @@ func Steps() []Step {
 		{Name: "data lake", Proves: "the stream is delivered as Parquet", Within: 15 * time.Second, Run: lake},
 		{Name: "dead letters", Proves: "what fails is set aside after exactly three receives", Within: 30 * time.Second, Run: deadLetters},
 		{Name: "alarm", Proves: "the alarm fires and its subscriber is told", Within: 20 * time.Second, Run: alarmed},
-		{Name: "redrive", Proves: "once the function is mended, what failed on it arrives, once, and none is lost", Within: 20 * time.Second, Run: again},
+		{Name: "redrive", Proves: "once the function is mended, what failed on it arrives, once, and none is lost", Within: 12 * time.Second, Run: again},
 		{Name: "alert", Proves: "an alert reaches its subscribers within the promise", Within: 15 * time.Second, Run: alert},
 		{Name: "recovery", Proves: "the alarm goes back to OK once no dead letter is left", Within: 25 * time.Second, Run: recovery},
 		{Name: "down", Proves: "nothing stays behind", Within: 30 * time.Second, Always: true, Run: down},
