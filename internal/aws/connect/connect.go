@@ -196,7 +196,7 @@ func keepConnections(cfg *aws.Config) {
 		cfg.HTTPClient = awshttp.NewBuildableClient()
 	}
 	if c, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
-		cfg.HTTPClient = c.WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = idleConnections })
+		cfg.HTTPClient = wholeClient{c.WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = idleConnections })}
 	}
 }
 

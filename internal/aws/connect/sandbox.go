@@ -3,7 +3,6 @@ package connect
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -38,24 +37,6 @@ func (e *SandboxEndpoint) session() (Session, error) {
 		Endpoint:  "sandbox " + e.URL,
 		PathStyle: true,
 	}, nil
-}
-
-// wholeAnswers is a transport that gets the whole of an answer that comes at
-// once. The SDK closes a request's body when the answer begins; its bodies then
-// fail where they are asked to write themselves (WriteTo), as net/http does once
-// more after the last byte, to see that there is no more. An answer over
-// loopback can begin before that: the request counts as failed, and the
-// connection is closed under the answer. Where a body is only read, nothing
-// fails.
-type wholeAnswers struct{ *http.Transport }
-
-func (t wholeAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil && r.Body != http.NoBody {
-		body := r.Body
-		r = r.WithContext(r.Context()) // a copy: a transport does not change its requests
-		r.Body = struct{ io.ReadCloser }{body}
-	}
-	return t.Transport.RoundTrip(r)
 }
 
 // loopbackOnly is a transport that knows no proxy and dials only this machine.

@@ -127,25 +127,32 @@ func TestAnAnswerThatComesAtOnceComesWhole(t *testing.T) {
 		}
 		_, _ = w.Write(make([]byte, length)) // the client says when it fails
 	})
-	session, err := connect.Open(t.Context(), connect.Options{Sandbox: &connect.SandboxEndpoint{URL: url, Region: sandbox.Region, Account: sandbox.Account}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := session.Config.HTTPClient.(*http.Client)
-	defer client.CloseIdleConnections()
-	for range 20 {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/long", hasty{strings.NewReader("question")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.ContentLength = int64(len("question"))
-		res, err := client.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer, err := io.ReadAll(res.Body)
-		if res.Body.Close(); err != nil || len(answer) != length {
-			t.Fatalf("%d bytes of the answer, %v", len(answer), err)
-		}
+	for name, options := range map[string]connect.Options{
+		"the sandbox": {Sandbox: &connect.SandboxEndpoint{URL: url, Region: sandbox.Region, Account: sandbox.Account}},
+		"an endpoint": {Region: "eu-west-1", EndpointURL: url},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("AWS_ACCESS_KEY_ID", "key")
+			t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+			session, err := connect.Open(t.Context(), options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 20 {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/long", hasty{strings.NewReader("question")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.ContentLength = int64(len("question"))
+				res, err := session.Config.HTTPClient.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				answer, err := io.ReadAll(res.Body)
+				if res.Body.Close(); err != nil || len(answer) != length {
+					t.Fatalf("%d bytes of the answer, %v", len(answer), err)
+				}
+			}
+		})
 	}
 }
