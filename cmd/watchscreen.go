@@ -28,16 +28,20 @@ func (e *env) showScreen(ctx context.Context, f *feed, o watchOptions) error {
 // screenActions are the commands that the dashboard can start. On an account it
 // is for looking unless somebody says otherwise.
 func (e *env) screenActions(f *feed, o watchOptions) watch.Actions {
-	switch {
-	case f.target == nil:
+	if f.target == nil {
 		return watch.Actions{Locked: "a recording: nothing can be started from it"}
-	case !f.target.inSandbox() && !o.actions:
-		return watch.Actions{Locked: "only for looking: --actions allows more"}
 	}
 	act := func(effect, path string, make func(*env) *cobra.Command, args ...string) watch.Action {
 		return &action{env: e, make: make, path: path, args: args, given: o.given, effect: effect + "\nin " + f.target.place()}
 	}
+	drift := func() watch.Action {
+		return act("Compares what is live with the configuration, and changes nothing.", "plan", newPlan)
+	}
+	if !f.target.inSandbox() && !o.actions {
+		return watch.Actions{Locked: "only for looking: --actions allows more", Drift: drift}
+	}
 	return watch.Actions{
+		Drift: drift,
 		Redrive: func(queue string) watch.Action {
 			if d, err := f.target.pipeline.FindDeadLetters(queue); err == nil && d.OfStream() {
 				return act("Reads the records from the stream again and hands them to the function once more.", "dlq redrive", newDLQRedrive, queue)

@@ -29,6 +29,10 @@ type Actions struct {
 	// it may.
 	Locked string
 
+	// Drift only reads: it is there also where the others are locked, and starts
+	// without a question.
+	Drift func() Action
+
 	Redrive   func(queue string) Action // of dead letters, by the name of the queue that they failed in
 	TestAlert func() Action
 	Scale     func(shards int) Action

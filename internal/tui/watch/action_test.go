@@ -114,3 +114,22 @@ func TestWithoutActionsTheScreenTeachesTheCommand(t *testing.T) {
 	typed(m, "r")
 	shows(t, m, "select the queue")
 }
+
+func TestDriftIsReadAtOnceAndWhereTheRestIsLocked(t *testing.T) {
+	a := &move{end: make(chan struct{})}
+	m, messages := acting(t, a)
+	m.options.Actions = Actions{Locked: "read-only here: --actions allows it", Drift: func() Action { return a }}
+	typed(m, "d")
+	m.Update(<-messages)
+	shows(t, m, "running", "moved 1 of 3")
+	close(a.end)
+	for !m.task.over {
+		m.Update(<-messages)
+	}
+	if a.ran != 1 {
+		t.Errorf("ran %d times, want once", a.ran)
+	}
+	m = screen(t, Options{}, 120, 30, snapshotMsg(healthy()))
+	typed(m, "d")
+	shows(t, m, "type in a shell: ccsctl plan")
+}

@@ -4,7 +4,7 @@ import "charm.land/bubbles/v2/key"
 
 // keys are all that the screen understands.
 type keys struct {
-	up, down, open, back, filter, redrive, test, scale, pause, faster, slower,
+	up, down, open, back, filter, redrive, test, scale, drift, pause, faster, slower,
 	earlier, later, muchEarlier, muchLater, first, now, help, quit, interrupt, yes, stop key.Binding
 }
 
@@ -21,6 +21,7 @@ func newKeys() keys {
 		redrive:     bind("r", "redrive", "r"),
 		test:        bind("t", "test alert", "t"),
 		scale:       bind("s", "scale", "s"),
+		drift:       bind("d", "drift: compare with the configuration", "d"),
 		pause:       bind("p", "pause", "p", "space"),
 		faster:      bind("+", "ask more often", "+", "="),
 		slower:      bind("-", "ask less often", "-"),
@@ -41,7 +42,7 @@ func newKeys() keys {
 // footer are the keys to name at the bottom, the most wanted first.
 func (k keys) footer(detail bool) []key.Binding {
 	if detail {
-		return []key.Binding{brief(k.back, "back"), brief(k.down, "scroll"), k.redrive, k.test, k.scale, brief(k.earlier, "past"), k.pause}
+		return []key.Binding{brief(k.back, "back"), brief(k.down, "scroll"), k.redrive, k.test, k.scale, brief(k.drift, "drift"), brief(k.earlier, "past"), k.pause}
 	}
 	return []key.Binding{brief(k.down, "select"), k.open, k.filter, k.redrive, k.test, k.scale, k.pause, brief(k.earlier, "past")}
 }

@@ -80,6 +80,8 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 		m.toNow()
 	case key.Matches(k, m.keys.redrive):
 		m.redrive()
+	case key.Matches(k, m.keys.drift):
+		m.drift()
 	case key.Matches(k, m.keys.test):
 		m.testAlert()
 	case key.Matches(k, m.keys.scale):
@@ -139,8 +141,7 @@ func (m *model) typeFilter(k tea.KeyPressMsg) {
 // locked says why nothing can be started, or that it can not from here.
 func (m *model) locked(command string, there bool) bool {
 	switch {
-	case m.task.busy():
-		m.note = m.task.action.Name() + " is running: one at a time"
+	case m.busy():
 	case m.frozen:
 		m.note = "this is the past: esc goes back to now, where things can be done"
 	case m.options.Actions.Locked != "":
@@ -167,6 +168,28 @@ func (m *model) redrive() {
 		return
 	}
 	m.task = &task{action: make(queue)}
+}
+
+// busy says it when something runs.
+func (m *model) busy() bool {
+	if !m.task.busy() {
+		return false
+	}
+	m.note = m.task.action.Name() + " is running: one at a time"
+	return true
+}
+
+// drift compares what is live with the configuration.
+func (m *model) drift() {
+	make := m.options.Actions.Drift
+	switch {
+	case m.busy():
+	case make == nil:
+		m.note = "type in a shell: ccsctl plan"
+	default:
+		m.task = &task{action: make()}
+		m.task.start(m.ctx, &m.running, m)
+	}
 }
 
 func (m *model) testAlert() {

@@ -52,7 +52,7 @@ func (p page) thing(part string) (thing, bool) {
 
 func (p page) theStream() thing {
 	s := p.snap.Stream
-	t := thing{title: "STREAM " + s.Name, state: state(s.State, s.Absent), severity: s.Severity, look: "ccsctl plan: has anything drifted?", facts: []fact{
+	t := thing{title: "STREAM " + s.Name, state: state(s.State, s.Absent), severity: s.Severity, look: "d: has anything drifted? (ccsctl plan)", facts: []fact{
 		{"rate", s.Records, "metrics"}, {"bytes", s.Bytes, "metrics"}, {"load", s.Load, "metrics"}, {"refused", s.Refused, "metrics"},
 		{"iterator age", s.IteratorAge, "metrics"}, {"shards", s.Shards, "stream"}, {"hottest shard", s.Hottest, "metrics"},
 	}}
@@ -127,7 +127,7 @@ func (p page) theTopic(topic status.Topic) thing {
 
 func (p page) theDelivery() thing {
 	d := p.snap.Delivery
-	t := thing{title: "LAKE " + d.Name, state: state(d.State, d.Absent), severity: d.Severity, look: "ccsctl plan: has anything drifted?", facts: []fact{
+	t := thing{title: "LAKE " + d.Name, state: state(d.State, d.Absent), severity: d.Severity, look: "d: has anything drifted? (ccsctl plan)", facts: []fact{
 		{"freshness", d.Freshness, "metrics"}, {"written", d.Bytes, "metrics"}, {"writes that succeed", d.Success, "metrics"}, {"bad records", d.BadRecords, "metrics"},
 	}}
 	if d.Buffer > 0 {
