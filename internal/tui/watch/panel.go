@@ -74,6 +74,7 @@ func (m *model) help() []string {
 		{"r", "send dead letters of the selected queue again (asks first)"},
 		{"t", "send a test alert (asks first)"},
 		{"s", "change the number of shards (asks first)"},
+		{"d", "drift: what differs from the configuration (only reads)"},
 		{k.help.Help().Key, "this help"},
 		{"q  ctrl+c", "quit"},
 	} {
