@@ -74,7 +74,7 @@ func (s *ownSandbox) handler(environment map[string]string) (bus.Handler, error)
 		}
 		return environment[name]
 	}
-	h, err := live.Handler(live.Config(getenv), getenv, slog.New(slog.DiscardHandler))
+	h, err := live.New(live.Config(getenv), getenv, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

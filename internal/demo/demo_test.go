@@ -45,7 +45,7 @@ func onStage(t *testing.T, test func(t *testing.T, stage *demo.Stage, s *sandbox
 	synctest.Test(t, func(t *testing.T) {
 		var cfg aws.Config
 		s, cfg := sandboxtest.New(t, sandbox.Options{Timing: "fast", Handlers: func(env map[string]string) (bus.Handler, error) {
-			h, err := live.Handler(cfg, func(name string) string { return env[name] }, slog.New(slog.DiscardHandler))
+			h, err := live.New(cfg, func(name string) string { return env[name] }, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return nil, err
 			}

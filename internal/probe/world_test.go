@@ -84,7 +84,7 @@ func inPipeline(t *testing.T, timing string, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		var cfg aws.Config
 		s, cfg := sandboxtest.New(t, sandbox.Options{Timing: timing, Handlers: func(env map[string]string) (bus.Handler, error) {
-			h, err := live.Handler(cfg, func(name string) string { return env[name] }, slog.New(slog.DiscardHandler))
+			h, err := live.New(cfg, func(name string) string { return env[name] }, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return nil, err
 			}

@@ -85,7 +85,7 @@ func newWorld(t testing.TB, timing, text string, empty bool) *world {
 	t.Helper()
 	w := &world{t: t, config: load(t, text)}
 	w.sandbox, w.aws = sandboxtest.New(t, sandbox.Options{Timing: timing, Handlers: func(env map[string]string) (bus.Handler, error) {
-		h, err := live.Handler(w.aws, func(key string) string { return env[key] }, slog.New(slog.DiscardHandler))
+		h, err := live.New(w.aws, func(key string) string { return env[key] }, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return nil, err
 		}

@@ -125,7 +125,7 @@ func (w *World) build(ctx context.Context, c *config.Config) error {
 
 // handler is one of the real functions, with a client of its own.
 func (w *World) handler(o Options, variables map[string]string) (bus.Handler, error) {
-	h, err := live.Handler(sandboxtest.Config(w.Sandbox, w.Sandbox), func(key string) string { return variables[key] }, o.Log)
+	h, err := live.New(sandboxtest.Config(w.Sandbox, w.Sandbox), func(key string) string { return variables[key] }, o.Log)
 	if err != nil {
 		return nil, err
 	}

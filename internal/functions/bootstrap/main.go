@@ -15,7 +15,7 @@ import (
 
 func main() {
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	handler, err := live.Handler(live.Config(os.Getenv), os.Getenv, log)
+	handler, err := live.New(live.Config(os.Getenv), os.Getenv, log)
 	if err != nil {
 		log.Error("cannot start", "error", err.Error())
 		os.Exit(1)

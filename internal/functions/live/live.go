@@ -6,11 +6,13 @@ package live
 
 import (
 	"cmp"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 
-	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -21,9 +23,33 @@ import (
 	"github.com/ccs-platform/ccsctl/internal/functions/environment"
 )
 
-// Handler is the function that the environment names. It fails when the
+// A Handler is a Lambda function: it gets an event and gives its answer, both as
+// JSON. Lambda's own library takes it as it is. That library is not linked here,
+// since whoever runs functions in process is a larger program than bootstrap:
+// its net/rpc keeps the linker from leaving out what is never called, which
+// makes ccsctl half as large again.
+type Handler interface {
+	Invoke(ctx context.Context, event []byte) ([]byte, error)
+}
+
+// handling is a Handler of a function over an event's type.
+type handling[Event, Answer any] func(context.Context, Event) (Answer, error)
+
+func (h handling[Event, Answer]) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	var event Event
+	if err := json.Unmarshal(payload, &event); err != nil {
+		return nil, err
+	}
+	answer, err := h(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(answer)
+}
+
+// New is the function that the environment names. It fails when the
 // environment lacks something that function needs, and calls nothing yet.
-func Handler(cfg aws.Config, getenv func(string) string, log *slog.Logger) (lambda.Handler, error) {
+func New(cfg aws.Config, getenv func(string) string, log *slog.Logger) (Handler, error) {
 	var errs []error
 	need := func(key string) string {
 		v := getenv(key)
@@ -32,30 +58,30 @@ func Handler(cfg aws.Config, getenv func(string) string, log *slog.Logger) (lamb
 		}
 		return v
 	}
-	var handle any
+	var h Handler
 	switch name := getenv(environment.Handler); name {
 	case environment.Ingest:
 		client := sqs.NewFromConfig(cfg)
-		handle = functions.Ingest{
+		h = handling[events.KinesisEvent, events.KinesisEventResponse](functions.Ingest{
 			Emergencies: queue{client, need(environment.EmergencyQueue)},
 			FollowUps:   queue{client, need(environment.TelemetryQueue)},
 			Log:         log,
-		}.Handle
+		}.Handle)
 	case environment.FollowUp:
 		client := sns.NewFromConfig(cfg)
-		handle = functions.NewFollowUp(topic{client, need(environment.OwnerTopic)}, topic{client, need(environment.ManagerTopic)}, log).Handle
+		h = handling[events.SQSEvent, events.SQSEventResponse](functions.NewFollowUp(topic{client, need(environment.OwnerTopic)}, topic{client, need(environment.ManagerTopic)}, log).Handle)
 	case environment.Emergency:
-		handle = functions.Emergency{
+		h = handling[events.SQSEvent, events.SQSEventResponse](functions.Emergency{
 			Workflow: workflow{sfn.NewFromConfig(cfg), need(environment.StateMachine)},
 			Log:      log,
-		}.Handle
+		}.Handle)
 	default:
 		return nil, fmt.Errorf("%s=%q names no function", environment.Handler, name)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return lambda.NewHandler(handle), nil
+	return h, nil
 }
 
 // Config is the SDK's configuration inside a Lambda function, where everything

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"github.com/ccs-platform/ccsctl/internal/functions/environment"
 )
 
@@ -35,7 +33,7 @@ func endpoint(t *testing.T, answer func(operation, body string) (int, string)) s
 	return s.URL
 }
 
-func handler(t *testing.T, name, url string) lambda.Handler {
+func handler(t *testing.T, name, url string) Handler {
 	t.Helper()
 	env := map[string]string{
 		environment.Handler: name, "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": url,
@@ -44,7 +42,7 @@ func handler(t *testing.T, name, url string) lambda.Handler {
 		environment.OwnerTopic:   "arn:aws:sns:eu-central-1:111122223333:owner", environment.ManagerTopic: "arn:aws:sns:eu-central-1:111122223333:manager",
 	}
 	getenv := func(key string) string { return env[key] }
-	h, err := Handler(Config(getenv), getenv, slog.New(slog.DiscardHandler))
+	h, err := New(Config(getenv), getenv, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +146,7 @@ func TestHandlerNamesWhatTheEnvironmentLacks(t *testing.T) {
 		environment.Emergency: "STATE_MACHINE_ARN is not set",
 	} {
 		getenv := func(key string) string { return map[string]string{environment.Handler: name}[key] }
-		if _, err := Handler(Config(getenv), getenv, slog.New(slog.DiscardHandler)); err == nil || err.Error() != want {
+		if _, err := New(Config(getenv), getenv, slog.New(slog.DiscardHandler)); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", name, err, want)
 		}
 	}
