@@ -101,7 +101,7 @@ func runProbe(ctx context.Context, e *env, o probeOptions) error {
 		return err
 	}
 	defer e.countCalls(ctx, t)()
-	p := probe.New(t.session.Config, probe.Path(t.pipeline.EmergencyPath()), t.pipeline.Owner())
+	p := probe.New(t.session.Config, t.pipeline.EmergencyPath(), t.pipeline.Owner())
 	v := &probeView{where: t.where(), Alerted: []probe.Listener{}}
 	if !o.Silent {
 		if v.Alerted, err = p.Listeners(ctx); err != nil {

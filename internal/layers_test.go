@@ -39,7 +39,7 @@ var layers = []layer{
 	{"cmd/gendocs", []string{"cmd", "internal/config"}, []string{"github.com/spf13/cobra"}},
 	{"internal/bench/...", []string{"internal/..."}, []string{sdk}}, // programs that measure the product: not in it
 
-	{"internal/pipeline", []string{"internal/config", "internal/graph", "internal/resource", "internal/fault", "internal/status", "internal/aws/...", "internal/functions/environment"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
+	{"internal/pipeline", []string{"internal/config", "internal/graph", "internal/resource", "internal/fault", "internal/status", "internal/probe", "internal/aws/...", "internal/functions/environment"}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/deadletter", []string{"internal/fault", "internal/functions", "internal/aws/..."}, nil},
 	{"internal/inbox", []string{"internal/resource", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},
 	{"internal/alert", []string{"internal/inbox", "internal/resource", "internal/aws/..."}, []string{"github.com/aws/aws-sdk-go-v2/aws"}},

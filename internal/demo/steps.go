@@ -71,7 +71,7 @@ func apply(ctx context.Context, p *plan.Plan) (calls int, err error) {
 }
 
 func alert(ctx context.Context, s *Stage) (string, error) {
-	p := probe.New(s.AWS, probe.Path(s.Pipeline.EmergencyPath()), s.Pipeline.Owner())
+	p := probe.New(s.AWS, s.Pipeline.EmergencyPath(), s.Pipeline.Owner())
 	const promise = 2 * time.Second
 	report, err := p.Run(ctx, ctx, probe.Options{Promise: promise, Limit: 10 * time.Second})
 	if err != nil {

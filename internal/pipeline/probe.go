@@ -3,43 +3,18 @@ package pipeline
 import (
 	"time"
 
-	"github.com/ccs-platform/ccsctl/internal/aws/bucket"
 	"github.com/ccs-platform/ccsctl/internal/aws/policy"
 	"github.com/ccs-platform/ccsctl/internal/aws/queue"
 	"github.com/ccs-platform/ccsctl/internal/aws/topic"
+	"github.com/ccs-platform/ccsctl/internal/probe"
 	"github.com/ccs-platform/ccsctl/internal/resource"
 )
 
 // EmergencyPath is what an emergency passes on its way from a vehicle to the
 // authorities, for who tries it.
-type EmergencyPath struct {
-	Stream      string   // names in AWS
-	Queue       string   // where ingest leaves emergencies
-	DeadLetters string   // and where those end that no function can handle
-	Workflow    string   // ARNs
-	Authorities string   // the topic that is told first of all
-	Told        []string // all topics that a test tells
-	Topics      []string // all that there are
-	Logs        string   // begins the names of the functions' log groups
-
-	Lake       *bucket.Bucket
-	LakeDay    func(time.Time) string // the prefix of what arrives then
-	LakeErrors func(time.Time) string // and of what can't be converted
-	Buffer     time.Duration          // the most that Firehose keeps a record back
-
-	// A test makes a queue that hears a topic, and a topic of its own when
-	// nobody else is to hear it. Their names in AWS begin with Temporary.
-	Temporary string
-	NewQueue  func(name, topicARN string, until time.Time) resource.Resource
-	NewTopic  func(name string, until time.Time) (topic resource.Resource, arn string)
-
-	Resources []resource.Resource // all that the pipeline has
-}
-
-// EmergencyPath is that of this pipeline.
-func (p *Pipeline) EmergencyPath() EmergencyPath {
+func (p *Pipeline) EmergencyPath() probe.Path {
 	n := p.names
-	return EmergencyPath{
+	return probe.Path{
 		Stream: n.name("telemetry"), Queue: n.name("emergency.fifo"), DeadLetters: n.name("emergency-dlq.fifo"),
 		Workflow: n.machine(), Authorities: n.topic("authorities-alerts"), Told: []string{n.topic("authorities-alerts"), n.topic("owner-alerts")},
 		Logs: n.functionLogs(""), Topics: p.topicARNs(),

@@ -116,7 +116,7 @@ func inPipeline(t *testing.T, timing string, test func(w *world)) {
 }
 
 func (w *world) probe() *probe.Probe {
-	return probe.New(w.aws, probe.Path(w.pipeline.EmergencyPath()), w.pipeline.Owner())
+	return probe.New(w.aws, w.pipeline.EmergencyPath(), w.pipeline.Owner())
 }
 
 // options are what the command gives by itself.
